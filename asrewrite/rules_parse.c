@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rule files: text to tables. This runs in every call of the assembler, 900
+ * times in a small kernel build, so it cuts the file into strings in place
+ * and allocates a handful of blocks: 30 us for the shipped file.
+ */
+#include "asrewrite/rules_impl.h"
+
+#include "asrewrite/diag.h"
+#include "asrewrite/lexer.h"
+#include "rules/annot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COLUMNS	      7
+#define MAX_PAD	      64
+#define MAX_RULE_FILE (1u << 20)
+#define WORD_MAX_LEN  64
+
+struct word {
+	char *text;
+	size_t len;
+};
+
+struct parser {
+	struct ab_rules *rules;
+	const struct ab_target *wanted; /* NULL: any */
+	const char *line_text;		/* untouched copy of the current line, for messages */
+	size_t line_len;
+	unsigned line;
+	const char *pristine; /* whole file, untouched */
+	char *base;	      /* the copy being cut */
+	unsigned errors;
+};
+
+static void *grow(void *array, size_t *room, size_t used, size_t size)
+{
+	if (used < *room)
+		return array;
+	*room = *room ? *room * 2 : 64;
+	array = realloc(array, *room * size);
+	if (!array)
+		abort();
+	return array;
+}
+
+static void complain(struct parser *parser, const struct word *word, const char *reason)
+{
+	struct ab_place at = {
+		parser->rules->path, parser->line, parser->line_text, parser->line_len, 0, 1};
+
+	if (word && word->text) {
+		at.col = (size_t)(parser->pristine + (word->text - parser->base) -
+				  parser->line_text);
+		at.width = word->len;
+	}
+	ab_error_at(&at, "%s", reason);
+	parser->errors++;
+}
+
+/* Cut the next white-space separated word off *p; a word starting with # begins a comment. */
+static bool next_word(char **p, char *end, struct word *word)
+{
+	while (*p < end && ab_is_blank(**p))
+		(*p)++;
+	word->text = *p;
+	word->len = 0;
+	if (*p >= end || **p == '#')
+		return false;
+	while (*p < end && !ab_is_blank(**p))
+		(*p)++;
+	word->len = (size_t)(*p - word->text);
+	if (*p < end)
+		*(*p)++ = '\0';
+	return true;
+}
+
+static bool is_word(const struct word *word, const char *text)
+{
+	return strcmp(word->text, text) == 0;
+}
+
+/* ---- columns ---- */
+
+static bool parse_modes(struct parser *parser, struct word *word, uint8_t *modes)
+{
+	static const struct {
+		const char *name;
+		uint8_t bit;
+	} names[] = {{"16", 1 << AB_MODE_16}, {"32", 1 << AB_MODE_32}, {"64", 1 << AB_MODE_64}};
+	char *save = NULL;
+
+	*modes = 0;
+	if (is_word(word, "*")) {
+		*modes = 0xff;
+		return true;
+	}
+	for (char *name = strtok_r(word->text, ",", &save); name;
+	     name = strtok_r(NULL, ",", &save)) {
+		size_t i = 0;
+		while (i < 3 && strcmp(name, names[i].name) != 0)
+			i++;
+		if (i == 3) {
+			complain(parser, word, "mode must be `*` or a list of 16, 32, 64");
+			return false;
+		}
+		*modes |= names[i].bit;
+	}
+	return true;
+}
+
+static bool parse_class(struct parser *parser, struct word *word, uint16_t *class)
+{
+	*class = ab_class_by_name(word->text, word->len);
+	if (!*class)
+		complain(parser, word, "unknown class; annot.h lists them");
+	return *class != 0;
+}
+
+static bool parse_pad(struct parser *parser, struct word *word, uint8_t *pad)
+{
+	char *end;
+	unsigned long value = strtoul(word->text, &end, 10);
+
+	if (*end || word->text[0] < '0' || word->text[0] > '9' || value > MAX_PAD) {
+		complain(parser, word, "pad must be a number of bytes from 0 to 64");
+		return false;
+	}
+	if (value && !parser->rules->target->nop_len) {
+		complain(parser, word, "this target's pads are not supported: use 0");
+		return false;
+	}
+	if (value && value % parser->rules->target->nop_len) {
+		complain(parser, word, "pad must be a multiple of the target's nop");
+		return false;
+	}
+	*pad = (uint8_t)value;
+	return true;
+}
+
+static bool parse_place(struct parser *parser, struct word *word, uint8_t *place)
+{
+	static const char *const names[] = {[AB_PLACE_AFTER] = "after",
+					    [AB_PLACE_BEFORE] = "before",
+					    [AB_PLACE_SHADOW] = "shadow"};
+
+	for (uint8_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_word(word, names[i])) {
+			*place = i;
+			return true;
+		}
+	complain(parser, word, "place must be after, before or shadow");
+	return false;
+}
+
+/* fuse=NEXT:FUSED */
+static bool parse_fuse(struct parser *parser, struct word *flag, struct ab_rule *rule)
+{
+	const char *value = flag->text + 5;
+	const char *colon = strchr(value, ':');
+	uint16_t next = 0, fused = 0;
+
+	if (colon) {
+		next = ab_class_by_name(value, (size_t)(colon - value));
+		fused = ab_class_by_name(colon + 1, strlen(colon + 1));
+	}
+	if (!next || !fused || rule->nfuse == AB_MAX_FUSE) {
+		complain(parser, flag, "want fuse=CLASS:FUSED_CLASS, at most four a rule");
+		return false;
+	}
+	rule->fuse[rule->nfuse].next = next;
+	rule->fuse[rule->nfuse++].fused = fused;
+	return true;
+}
+
+/* window=nop+cli */
+static bool parse_window(struct parser *parser, struct word *flag, struct ab_rule *rule)
+{
+	char *value = flag->text + 7;
+	char *plus = strchr(value, '+');
+
+	if (!plus || plus == value || !plus[1] || strchr(plus + 1, '+')) {
+		complain(parser, flag, "want window=MNEMONIC+MNEMONIC");
+		return false;
+	}
+	*plus = '\0';
+	rule->window[0] = value;
+	rule->window[1] = plus + 1;
+	return true;
+}
+
+static bool parse_flags(struct parser *parser, struct word *word, struct ab_rule *rule)
+{
+	char *save = NULL;
+
+	if (is_word(word, "-"))
+		return true;
+	for (char *text = strtok_r(word->text, ",", &save); text;
+	     text = strtok_r(NULL, ",", &save)) {
+		struct word flag = {text, strlen(text)};
+		bool ok;
+
+		if (strncmp(text, "fuse=", 5) == 0)
+			ok = parse_fuse(parser, &flag, rule);
+		else if (strncmp(text, "window=", 7) == 0)
+			ok = parse_window(parser, &flag, rule);
+		else
+			ok = (complain(parser, &flag, "unknown flag"), false);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* ---- mnemonics ---- */
+
+static bool same_rule(const struct ab_rule *a, const struct ab_rule *b)
+{
+	return (a->modes & b->modes) && strcmp(a->pattern, b->pattern) == 0;
+}
+
+/* Enter one spelling for the newest rule; false if an older rule already says the same. */
+static bool add_name(struct parser *parser, const char *name, size_t len, const struct word *column)
+{
+	struct ab_rules *rules = parser->rules;
+	uint32_t rule = (uint32_t)rules->nrules - 1;
+	uint32_t hash = ab_hash(name, len);
+	uint32_t slot = hash & (AB_HASH_SLOTS - 1);
+
+	if (rules->nnames >= AB_HASH_SLOTS / 2) {
+		complain(parser, column, "too many mnemonics in one rule file");
+		return false;
+	}
+	rules->names = grow(rules->names, &rules->names_room, rules->nnames, sizeof(*rules->names));
+	struct ab_name *entry = &rules->names[rules->nnames];
+	*entry = (struct ab_name){name, (uint8_t)len, hash, rule, 0, (uint32_t)rules->nnames};
+	for (; rules->slots[slot]; slot = (slot + 1) & (AB_HASH_SLOTS - 1)) {
+		struct ab_name *first = &rules->names[rules->slots[slot] - 1];
+		if (first->hash != hash || first->len != len || memcmp(first->name, name, len) != 0)
+			continue;
+		for (struct ab_name *n = first;; n = &rules->names[n->next - 1]) {
+			if (same_rule(&rules->rules[n->rule].rule, &rules->rules[rule].rule)) {
+				char reason[96];
+				snprintf(
+					reason, sizeof(reason),
+					"duplicate: `%.*s` with these operands is ruled in line %u",
+					(int)len, name, rules->rules[n->rule].rule.line);
+				complain(parser, column, reason);
+				return false;
+			}
+			if (!n->next)
+				break;
+		}
+		rules->names[first->last].next = (uint32_t)++rules->nnames;
+		first->last = (uint32_t)rules->nnames - 1;
+		return true;
+	}
+	rules->slots[slot] = (uint32_t)++rules->nnames;
+	return true;
+}
+
+/* Room was made for every spelling a line can expand to: pointers into it stay valid. */
+static const char *keep_spelling(struct ab_rules *rules, const char *base, size_t len, char suffix)
+{
+	char *copy = rules->spellings + rules->spellings_used;
+
+	memcpy(copy, base, len);
+	if (suffix)
+		copy[len++] = suffix;
+	copy[len] = '\0';
+	rules->spellings_used += len + 1;
+	return copy;
+}
+
+/* base{wlq}: the base alone and with each suffix letter. */
+static bool add_spellings(struct parser *parser, const char *text, size_t len,
+			  const struct word *column)
+{
+	const char *brace = memchr(text, '{', len);
+	size_t base = brace ? (size_t)(brace - text) : len;
+
+	if (!base || len > WORD_MAX_LEN || (brace && text[len - 1] != '}')) {
+		complain(parser, column, "mnemonic must look like mov, mov{wlq} or lds|les");
+		return false;
+	}
+	if (!add_name(parser, keep_spelling(parser->rules, text, base, 0), base, column))
+		return false;
+	for (const char *s = brace ? brace + 1 : text + len; s + 1 < text + len; s++)
+		if (!add_name(parser, keep_spelling(parser->rules, text, base, *s), base + 1,
+			      column))
+			return false;
+	return true;
+}
+
+static bool add_mnemonics(struct parser *parser, const struct word *column)
+{
+	const char *p = column->text, *end = p + column->len;
+
+	for (;;) {
+		const char *bar = memchr(p, '|', (size_t)(end - p));
+		if (!add_spellings(parser, p, (size_t)((bar ? bar : end) - p), column))
+			return false;
+		if (!bar)
+			return true;
+		p = bar + 1;
+	}
+}
+
+static bool is_lower(const struct word *word)
+{
+	for (size_t i = 0; i < word->len; i++)
+		if (word->text[i] != ab_lower(word->text[i]))
+			return false;
+	return true;
+}
+
+/* ---- lines ---- */
+
+static void parse_rule(struct parser *parser, struct word words[COLUMNS], size_t n)
+{
+	struct ab_rules *rules = parser->rules;
+	struct ab_rule_entry entry = {0};
+	struct ab_rule *rule = &entry.rule;
+
+	if (!rules->target)
+		return complain(parser, NULL, "a `target` line must come before the first rule");
+	if (n != COLUMNS)
+		return complain(
+			parser, &words[n - 1],
+			"a rule has 7 columns: mnemonic operands mode class pad place flags");
+	if (!is_lower(&words[0]))
+		return complain(parser, &words[0], "mnemonics are written in lower case");
+	rule->mnemonic = words[0].text;
+	rule->pattern = words[1].text;
+	rule->raw = is_word(&words[0], ".byte");
+	rule->line = parser->line;
+	if (!parse_modes(parser, &words[2], &rule->modes) ||
+	    !parse_class(parser, &words[3], &rule->class) ||
+	    !parse_pad(parser, &words[4], &rule->pad) ||
+	    !parse_place(parser, &words[5], &rule->place) || !parse_flags(parser, &words[6], rule))
+		return;
+	ab_pattern_prepare(&entry.pattern, rule->pattern);
+	rules->rules = grow(rules->rules, &rules->rules_room, rules->nrules, sizeof(entry));
+	rules->rules[rules->nrules++] = entry;
+	add_mnemonics(parser, &words[0]);
+}
+
+static const struct {
+	const char *word;
+	enum ab_verdict verdict;
+	bool file; /* a file name stands before the scope */
+	uint8_t scopes;
+} verdicts[] = {
+	{"deny", AB_DENY, false,
+	 1 << AB_SCOPE_OUTPUT | 1 << AB_SCOPE_SECTION | 1 << AB_SCOPE_SYMBOL},
+	{"skip", AB_SKIP, false, 1 << AB_SCOPE_OUTPUT},
+	{"use", AB_USE, true, 1 << AB_SCOPE_OUTPUT},
+	{"except", AB_EXCEPT, false, 1 << AB_SCOPE_SECTION | 1 << AB_SCOPE_SYMBOL},
+};
+
+static const char *const scope_names[] = {
+	[AB_SCOPE_OUTPUT] = "output", [AB_SCOPE_SECTION] = "section", [AB_SCOPE_SYMBOL] = "symbol"};
+
+/* VERDICT [FILE] SCOPE REGEX reason... */
+static void parse_directive(struct parser *parser, size_t kind, char *p, char *end)
+{
+	struct ab_rules *rules = parser->rules;
+	struct ab_directive_entry entry = {.directive.verdict = verdicts[kind].verdict,
+					   .directive.line = parser->line};
+	struct word file = {0}, scope, regex, reason;
+	size_t s = 0;
+
+	if (verdicts[kind].file && !next_word(&p, end, &file))
+		return complain(parser, NULL, "want: use FILE output REGEX reason");
+	if (!next_word(&p, end, &scope) || !next_word(&p, end, &regex) ||
+	    !next_word(&p, end, &reason))
+		return complain(parser, NULL, "want: scope, regular expression and a reason");
+	while (s < 3 && !is_word(&scope, scope_names[s]))
+		s++;
+	if (s == 3 || !(verdicts[kind].scopes & (1 << s)))
+		return complain(parser, &scope, "this directive does not take that scope");
+	if (reason.text + reason.len < end)
+		reason.text[reason.len] = ' '; /* the reason is the rest of the line */
+	entry.directive.scope = (enum ab_scope)s;
+	entry.directive.pattern = regex.text;
+	entry.directive.file = file.text;
+	entry.directive.reason = reason.text;
+	rules->directives =
+		grow(rules->directives, &rules->directives_room, rules->ndirectives, sizeof(entry));
+	rules->directives[rules->ndirectives++] = entry;
+}
+
+static void parse_target(struct parser *parser, char *p, char *end)
+{
+	struct ab_rules *rules = parser->rules;
+	struct word name;
+
+	if (!next_word(&p, end, &name))
+		return complain(parser, NULL, "want: target NAME");
+	if (rules->target)
+		return complain(parser, &name, "a rule file has one `target` line");
+	rules->target = ab_target_by_name(name.text, name.len);
+	if (!rules->target)
+		return complain(parser, &name, "unknown target");
+	if (parser->wanted && rules->target != parser->wanted)
+		complain(parser, &name, "these rules are for another target than the assembler's");
+}
+
+static void parse_audience(struct parser *parser, char *p, char *end)
+{
+	struct word name;
+
+	if (next_word(&p, end, &name) && (is_word(&name, "user") || is_word(&name, "kernel")))
+		parser->rules->user = is_word(&name, "user");
+	else
+		complain(parser, &name, "want: audience kernel|user");
+}
+
+static void parse_line(struct parser *parser, char *p, char *end)
+{
+	struct word words[COLUMNS], extra;
+	size_t n = 0;
+	char *rest;
+
+	if (!next_word(&p, end, &words[0]))
+		return;
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		if (is_word(&words[0], verdicts[i].word))
+			return parse_directive(parser, i, p, end);
+	if (is_word(&words[0], "target"))
+		return parse_target(parser, p, end);
+	if (is_word(&words[0], "audience"))
+		return parse_audience(parser, p, end);
+	for (n = 1; n < COLUMNS && next_word(&p, end, &words[n]); n++)
+		;
+	rest = p;
+	if (n == COLUMNS && next_word(&rest, end, &extra))
+		return complain(parser, &extra, "nothing may follow the flags column");
+	parse_rule(parser, words, n);
+}
+
+static void parse_lines(struct parser *parser, char *text, size_t len)
+{
+	char *p = text, *end = text + len;
+
+	while (p < end) {
+		char *newline = memchr(p, '\n', (size_t)(end - p));
+		char *line_end = newline ? newline : end;
+
+		parser->line++;
+		parser->line_text = parser->pristine + (p - text);
+		parser->line_len = (size_t)(line_end - p);
+		*line_end = '\0';
+		if (memchr(p, '\0', (size_t)(line_end - p)))
+			complain(parser, NULL, "a NUL byte in a rule file");
+		else
+			parse_line(parser, p, line_end);
+		p = line_end + 1;
+	}
+}
+
+static void compile_all(struct parser *parser)
+{
+	struct ab_rules *rules = parser->rules;
+
+	for (size_t i = 0; i < rules->nrules; i++) {
+		struct ab_rule_entry *e = &rules->rules[i];
+		if (strcmp(e->rule.pattern, "-") == 0 || strcmp(e->rule.pattern, "*") == 0)
+			continue;
+		e->pattern.code = ab_compile(rules, e->rule.line, e->rule.pattern,
+					     PCRE2_ANCHORED | PCRE2_ENDANCHORED);
+		parser->errors += !e->pattern.code;
+	}
+	for (size_t i = 0; i < rules->ndirectives; i++) {
+		struct ab_directive_entry *e = &rules->directives[i];
+		e->code = ab_compile(rules, e->directive.line, e->directive.pattern, 0);
+		parser->errors += !e->code;
+	}
+}
+
+struct ab_rules *ab_rules_parse(const char *path, const char *text, size_t len,
+				const struct ab_target *target, bool eager)
+{
+	struct ab_rules *rules = calloc(1, sizeof(*rules));
+	struct parser parser = {.rules = rules, .wanted = target, .pristine = text};
+
+	if (!rules || !(rules->path = strdup(path)) || !(rules->text = malloc(len + 1)))
+		abort();
+	memcpy(rules->text, text, len);
+	rules->text[len] = '\0';
+	parser.base = rules->text;
+	/* base{suffixes} of n <= WORD_MAX_LEN bytes expands to at most (n / 2)^2 + n bytes */
+	rules->spellings_room = len * (WORD_MAX_LEN / 4 + 2) + WORD_MAX_LEN;
+	rules->spellings = malloc(rules->spellings_room);
+	if (!rules->spellings)
+		abort();
+	parse_lines(&parser, rules->text, len);
+	if (!parser.errors && !rules->target) {
+		parser.line_text = NULL;
+		parser.line = 0;
+		complain(&parser, NULL, "no `target` line");
+	}
+	if (eager && !parser.errors)
+		compile_all(&parser);
+	if (parser.errors) {
+		ab_rules_free(rules);
+		return NULL;
+	}
+	return rules;
+}
+
+struct ab_rules *ab_rules_load(const char *path, const struct ab_target *target, bool eager)
+{
+	struct stat st;
+	struct ab_rules *rules = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	ssize_t got = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		ab_error("cannot read rules %s: %s", path, strerror(errno));
+	} else if (!S_ISREG(st.st_mode) || st.st_size > MAX_RULE_FILE) {
+		ab_error("cannot read rules %s: not a regular file of less than 1 MiB", path);
+	} else {
+		text = malloc((size_t)st.st_size + 1);
+		got = text ? read(fd, text, (size_t)st.st_size) : -1;
+		if (got < 0)
+			ab_error("cannot read rules %s: %s", path, strerror(errno));
+		else
+			rules = ab_rules_parse(path, text, (size_t)got, target, eager);
+	}
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return rules;
+}
