@@ -11,6 +11,7 @@
 #include "asrewrite/rules_impl.h"
 #include "rules/annot.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,14 +75,18 @@ static size_t quantifier(const char *p)
 	return n;
 }
 
-static bool has_top_level_bar(const char *p)
+/* Constructs whose text is not what it matches: alternatives, groups with options, \\x41, \\Q. */
+static bool is_beyond_literals(const char *regex)
 {
 	char literal;
 
-	for (; *p; p += element(p, &literal))
+	for (const char *p = regex; *p; p += element(p, &literal))
 		if (*p == '|')
 			return true;
-	return false;
+	for (const char *p = strchr(regex, '\\'); p && p[1]; p = strchr(p + 2, '\\'))
+		if (isalnum((unsigned char)p[1]) && !strchr("dDsSwWbB", p[1]))
+			return true;
+	return strstr(regex, "(?") || strstr(regex, "(*");
 }
 
 /* A literal run must be contiguous in the pattern's own text, so an escape ends one. */
@@ -91,8 +96,7 @@ void ab_pattern_prepare(struct ab_pattern *pattern, const char *regex)
 	bool at_start = true;
 
 	*pattern = (struct ab_pattern){{"", 0}, {"", 0}, {"", 0}, NULL, NULL};
-	if (strcmp(regex, "-") == 0 || strcmp(regex, "*") == 0 || has_top_level_bar(regex) ||
-	    strstr(regex, "(?") || strstr(regex, "(*") || strstr(regex, "\\Q"))
+	if (strcmp(regex, "-") == 0 || strcmp(regex, "*") == 0 || is_beyond_literals(regex))
 		return;
 	for (const char *p = regex; *p;) {
 		char literal;

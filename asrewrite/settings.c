@@ -18,17 +18,15 @@ static const char *value_of(const char *name)
 	return value && *value ? value : NULL;
 }
 
-static const char *installed_rules(void)
+const char *ab_rules_beside(const char *relative)
 {
-	static char path[PATH_MAX + sizeof(RULES_BESIDE)];
+	static char path[PATH_MAX + 64];
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-	char *slash;
 
 	if (len <= 0)
 		return NULL;
 	path[len] = '\0';
-	slash = strrchr(path, '/');
-	strcpy(slash, RULES_BESIDE);
+	snprintf(strrchr(path, '/'), 64, "%s", relative);
 	return path;
 }
 
@@ -61,7 +59,7 @@ int ab_settings_read(struct ab_settings *settings)
 		return status;
 	settings->rules = value_of("AFTERBURN_RULES");
 	if (!settings->rules)
-		settings->rules = installed_rules();
+		settings->rules = ab_rules_beside(RULES_BESIDE);
 	if (!settings->rules) {
 		ab_error("cannot tell where this program is (no /proc?): set AFTERBURN_RULES");
 		return AB_EXIT_ENV;

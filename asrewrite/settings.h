@@ -20,4 +20,10 @@ struct ab_settings {
 /* Read the environment; 0, or AB_EXIT_ENV after saying which value is wrong. */
 int ab_settings_read(struct ab_settings *settings);
 
+/*
+ * Path of a file relative to the directory of the running program, or NULL
+ * without /proc. Static storage, overwritten by the next call.
+ */
+const char *ab_rules_beside(const char *relative);
+
 #endif
