@@ -182,12 +182,15 @@ static int hand_over(const struct call *call)
 
 	if (!argv || !handed)
 		abort();
-	memcpy(argv, args->argv, (size_t)args->argc * sizeof(char *));
+	/* standard input without any name becomes the first argument: gas ignores what is behind `--` */
+	argv[0] = args->argv[0];
+	memcpy(argv + 1 + !args->ninputs, args->argv + 1,
+	       (size_t)(args->argc - 1) * sizeof(char *));
 	for (int i = 0; i < call->ninputs; i++) {
 		handed[i] = ab_input_hand_over(&call->inputs[i]);
 		if (!handed[i])
 			return AB_EXIT_HANDOVER;
-		argv[args->ninputs ? args->inputs[i] : args->argc] = handed[i];
+		argv[args->ninputs ? args->inputs[i] : 1] = handed[i];
 	}
 	if (args->depfile)
 		return run_and_fix(call, argv, handed);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What build-guest, run-native, mkinitramfs and demo share; sourced, never run.
 
 AB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

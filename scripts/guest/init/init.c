@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Process 1 of the test guest: one static program for every guest, so that
+ * nothing but the kernel differs between two runs.
+ *
+ * Its console output has three kinds of lines for scripts:
+ *   result: ...            the same on a stock and an afterburned kernel
+ *   bench: NAME N          instructions, when QEMU counts (see init.h)
+ *   afterburn-result: N    the last one; 0 is success
+ */
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEBUG_EXIT_PORT 0xf4 /* QEMU: -device isa-debug-exit,iobase=0xf4 */
+
+void report(const char *kind, const char *name, int ok)
+{
+	printf("result: %s %s %s\n", kind, name, ok ? "ok" : "FAILED");
+}
+
+uint32_t checksum(uint32_t sum, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	while (len--)
+		sum = (sum ^ *p++) * 16777619u;
+	return sum;
+}
+
+int in_child(int (*fn)(void *), void *argument)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fn(argument));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return status;
+}
+
+static void mount_all(void)
+{
+	static const char *const mounts[][2] = {
+		{ "proc", "/proc" },
+		{ "sysfs", "/sys" },
+		{ "devtmpfs", "/dev" },
+		{ "tmpfs", "/tmp" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		mkdir(mounts[i][1], 0755);
+		if (mount(mounts[i][0], mounts[i][1], mounts[i][0], 0, NULL) && errno != EBUSY)
+			printf("init: mount %s: %s\n", mounts[i][1], strerror(errno));
+	}
+}
+
+/*
+ * The kernel's clock, in microseconds since it found its time-stamp counter
+ * early in setup_arch(): it stamps each message with it, ours too.
+ */
+static long kernel_microseconds(void)
+{
+	static const char mark[] = "init: first line\n";
+	char record[512];
+	long us = -1;
+	int fd = open("/dev/kmsg", O_RDWR | O_NONBLOCK);
+
+	if (fd < 0 || lseek(fd, 0, SEEK_END) < 0 || write(fd, mark, sizeof(mark) - 1) < 0)
+		return -1;
+	for (;;) {
+		ssize_t n = read(fd, record, sizeof(record) - 1);
+
+		if (n <= 0)
+			break;
+		record[n] = '\0';
+		if (strstr(record, "init: first line"))
+			sscanf(record, "%*d,%*d,%ld", &us);
+	}
+	close(fd);
+	return us;
+}
+
+static void report_boot(uint64_t at_first_line)
+{
+	long us = kernel_microseconds();
+
+	printf("bench: reset-to-init %llu\n", (unsigned long long)at_first_line);
+	printf("bench: boot %lld\n", us * 1000LL);
+}
+
+/* A shell where there is one: pipes, redirection and exec as users know them. */
+static int run_shell(void)
+{
+	static char *const argv[] = { "sh", "/shell-test", NULL };
+
+	fflush(stdout);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execv("/bin/busybox", argv);
+		_exit(errno == ENOENT ? 77 : 126);
+	}
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	int skipped = WIFEXITED(status) && WEXITSTATUS(status) == 77;
+
+	if (skipped)
+		printf("result: check shell skipped (no busybox)\n");
+	else
+		report("check", "shell", status == 0);
+	return !skipped && status != 0;
+}
+
+static void end(int failures)
+{
+	printf("afterburn-result: %d\n", failures != 0);
+	fflush(stdout);
+	sync();
+	if (iopl(3) == 0)
+		outl(failures != 0, DEBUG_EXIT_PORT);
+	/* No such port: the last line above has told the result. */
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t now = instructions();
+	int failures = 0;
+
+	/* The benchmark's exec row runs this file again. */
+	if (argc > 1 && strcmp(argv[1], "--exit") == 0)
+		return 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	mount_all();
+	report_boot(now);
+	failures += run_checks();
+	failures += run_modules();
+	failures += run_shell();
+	failures += run_bench();
+	end(failures);
+}

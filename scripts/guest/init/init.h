@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's init: checks, modules, benchmark rows (init.c has the order). */
+#ifndef GUEST_INIT_H
+#define GUEST_INIT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Each returns the number of failures. */
+int run_checks(void);
+int run_modules(void);
+int run_bench(void);
+
+/* "result:" lines are the same on every kernel built from one source. */
+void report(const char *kind, const char *name, int ok);
+
+/* A running checksum (FNV-1a), so that results have something to differ in. */
+#define CHECKSUM_START 2166136261u
+uint32_t checksum(uint32_t sum, const void *data, size_t len);
+
+/* Run fn(argument) in a child; its wait status, or -1. */
+int in_child(int (*fn)(void *), void *argument);
+
+/*
+ * The clock of the benchmark. Under QEMU's -icount shift=0 the time-stamp
+ * counter advances by one per retired instruction and reading it is exact, in
+ * both word widths and from user mode: so a difference is a count of
+ * instructions, kernel and user together. Otherwise it is just a clock.
+ */
+static inline uint64_t instructions(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
+	return (uint64_t)high << 32 | low;
+}
+
+#endif
