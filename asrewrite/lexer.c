@@ -32,6 +32,9 @@ void ab_lexer_init(struct ab_lexer *lexer, const struct ab_target *target, const
 		   size_t len)
 {
 	lexer->target = target;
+	memset(lexer->line_comment, 0, sizeof(lexer->line_comment));
+	for (const char *c = target->line_comment; *c; c++)
+		lexer->line_comment[(unsigned char)*c] = true;
 	lexer->start = lexer->pos = text;
 	lexer->end = text + len;
 	ab_target_chars(target, lexer->chars);
@@ -113,15 +116,15 @@ static const char *comment_at_start(const struct ab_lexer *lexer, const char *p)
 {
 	const char *end = comment_inside(lexer, p);
 
-	if (end || !*p)
-		return end;
-	return strchr(lexer->target->line_comment, *p) ? skip_line(lexer, p) : NULL;
+	return end || !lexer->line_comment[(unsigned char)*p] ? end : skip_line(lexer, p);
 }
 
 static const char *skip_blanks_and_comments(const struct ab_lexer *lexer, const char *p)
 {
 	for (;;) {
 		p = skip_blanks(p);
+		if (ab_word_char[(unsigned char)*p])
+			return p; /* nearly always */
 		const char *end = p < lexer->end ? comment_at_start(lexer, p) : NULL;
 		if (!end || end == lexer->end || *end == '\n')
 			return end ? end : p;
@@ -199,62 +202,59 @@ static const char *skip_word_prefix(const struct ab_lexer *lexer, const char *p)
 	return *q == close ? skip_blanks(q + 1) : p;
 }
 
-static const char *scan_word(const char *p, uint32_t *hash)
+static void note_label(struct ab_stmt *stmt, const char *name, size_t len)
 {
-	*hash = AB_HASH_SEED;
-	while (ab_word_char[(unsigned char)*p]) {
-		*hash = ab_hash_step(*hash, (unsigned char)ab_lower(*p));
-		p++;
+	if (len && *name >= '0' && *name <= '9') {
+		stmt->labels |= AB_LABEL_NUMERIC;
+		return;
 	}
-	return p;
+	stmt->labels |= AB_LABEL_NAMED;
+	stmt->label = name;
+	stmt->label_len = len;
 }
 
-/* Label at p? Returns the byte behind its colon, else NULL. */
-static const char *scan_label(const struct ab_lexer *lexer, struct ab_stmt *stmt, const char *p)
+/*
+ * Word at p, or quoted name, into stmt->word. Returns the byte behind its
+ * colon if it is a label (then no word is set), else NULL.
+ */
+static const char *scan_word(const struct ab_lexer *lexer, struct ab_stmt *stmt, const char *p)
 {
-	const char *word = p, *end;
+	const char *end = p, *colon;
+	uint32_t hash = AB_HASH_SEED;
 	bool quoted = *p == '"';
 
 	if (quoted)
 		end = skip_string(lexer, p + 1);
 	else
-		for (end = p; ab_word_char[(unsigned char)*end]; end++)
-			;
-	if (end == word)
+		for (; ab_word_char[(unsigned char)*end]; end++)
+			hash = ab_hash_step(hash, (unsigned char)ab_lower(*end));
+	if (end == p)
 		return NULL;
-	const char *colon = skip_blanks(end);
-	bool in_column_0 = word == lexer->start || word[-1] == '\n';
-	if (*colon != ':') {
-		if (!lexer->target->column_labels || !in_column_0 || quoted)
-			return NULL;
-		colon = end - 1;
+	colon = skip_blanks(end);
+	if (*colon == ':' ||
+	    (lexer->target->column_labels && !quoted && (p == lexer->start || p[-1] == '\n'))) {
+		note_label(stmt, p + quoted, (size_t)(end - p) - 2 * quoted);
+		return *colon == ':' ? colon + 1 : end;
 	}
-	if (*word >= '0' && *word <= '9') {
-		stmt->labels |= AB_LABEL_NUMERIC;
-	} else {
-		stmt->labels |= AB_LABEL_NAMED;
-		stmt->label = quoted ? word + 1 : word;
-		stmt->label_len = (size_t)(end - word) - (quoted ? 2 : 0);
+	if (ab_word_char[(unsigned char)*p] == 2) {
+		stmt->word_end = end;
+		stmt->hash = hash;
 	}
-	return colon + 1;
+	return NULL;
 }
 
 bool ab_lexer_next(struct ab_lexer *lexer, struct ab_stmt *stmt)
 {
-	const char *p = lexer->pos, *after;
+	const char *p = lexer->pos;
 
 	if (p >= lexer->end)
 		return false;
 	*stmt = (struct ab_stmt){0};
-	p = skip_blanks_and_comments(lexer, p);
-	while (p < lexer->end && (after = scan_label(lexer, stmt, p)))
-		p = skip_blanks_and_comments(lexer, after);
-
-	stmt->begin = stmt->end = p;
-	stmt->word = skip_word_prefix(lexer, p);
-	stmt->word_end = stmt->word;
-	if (ab_word_char[(unsigned char)*stmt->word] == 2)
-		stmt->word_end = scan_word(stmt->word, &stmt->hash);
+	do {
+		p = skip_blanks_and_comments(lexer, p);
+		stmt->begin = p;
+		stmt->word = stmt->word_end = skip_word_prefix(lexer, p);
+	} while (p < lexer->end && (p = scan_word(lexer, stmt, stmt->word)));
 	stmt->ops = skip_blanks(stmt->word_end);
 	stmt->assignment = *stmt->ops == '=' && stmt->word_end > stmt->word;
 	stmt->end = stmt->word_end;

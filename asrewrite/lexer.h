@@ -15,10 +15,11 @@
 
 struct ab_lexer {
 	const struct ab_target *target;
-	const char *pos;    /* next byte to read */
-	const char *end;    /* one past the text; *end must be '\0' (sentinel) */
-	const char *start;  /* of the text */
-	uint8_t chars[256]; /* enum ab_char */
+	const char *pos;	/* next byte to read */
+	const char *end;	/* one past the text; *end must be '\0' (sentinel) */
+	const char *start;	/* of the text */
+	uint8_t chars[256];	/* enum ab_char */
+	bool line_comment[256]; /* opens a comment where a statement may start */
 };
 
 enum ab_label {
