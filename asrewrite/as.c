@@ -182,7 +182,8 @@ static int hand_over(const struct call *call)
 
 	if (!argv || !handed)
 		abort();
-	/* standard input without any name becomes the first argument: gas ignores what is behind `--` */
+	/* standard input without any name becomes the first argument: gas ignores what is behind
+	 * `--` */
 	argv[0] = args->argv[0];
 	memcpy(argv + 1 + !args->ninputs, args->argv + 1,
 	       (size_t)(args->argc - 1) * sizeof(char *));

@@ -8,11 +8,12 @@
 struct class_entry {
 	const char *name;
 	uint16_t class;
+	uint8_t len;
 	bool sensitive;
 };
 
 #define ENTRY(group, number, name, sensitive)                                                      \
-	{#name, AB_CLASS(AB_GROUP_##group, number), sensitive},
+	{#name, AB_CLASS(AB_GROUP_##group, number), sizeof(#name) - 1, sensitive},
 static const struct class_entry classes[] = {AB_CLASSES(ENTRY)};
 #define CLASS_COUNT (sizeof(classes) / sizeof(classes[0]))
 
@@ -51,7 +52,7 @@ bool ab_class_is_sensitive(uint16_t class)
 uint16_t ab_class_by_name(const char *name, size_t len)
 {
 	for (size_t i = 0; i < CLASS_COUNT; i++)
-		if (strlen(classes[i].name) == len && memcmp(classes[i].name, name, len) == 0)
+		if (classes[i].len == len && memcmp(classes[i].name, name, len) == 0)
 			return classes[i].class;
 	return 0;
 }

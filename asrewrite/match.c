@@ -95,7 +95,8 @@ void ab_pattern_prepare(struct ab_pattern *pattern, const char *regex)
 	struct ab_literal run = {regex, 0};
 	bool at_start = true;
 
-	*pattern = (struct ab_pattern){{"", 0}, {"", 0}, {"", 0}, NULL, NULL};
+	pattern->prefix = pattern->suffix = pattern->infix = (struct ab_literal){"", 0};
+	pattern->prepared = true;
 	if (strcmp(regex, "-") == 0 || strcmp(regex, "*") == 0 || is_beyond_literals(regex))
 		return;
 	for (const char *p = regex; *p;) {
@@ -280,8 +281,7 @@ static const struct ab_name *find_name(const struct ab_rules *rules, const char 
 	     slot = (slot + 1) & (AB_HASH_SLOTS - 1)) {
 		const struct ab_name *name = &rules->names[rules->slots[slot] - 1];
 
-		if (name->hash == hash && name->len == len &&
-		    strncasecmp(name->name, word, len) == 0)
+		if (name->hash == hash && ab_spelling_is(name, word, len))
 			return name;
 	}
 	return NULL;
@@ -310,6 +310,8 @@ static bool pattern_matches(struct ab_rules *rules, struct ab_rule_entry *entry,
 	bool naked = syntax->intel && syntax->naked;
 	pcre2_code **code = naked ? &entry->pattern.naked_code : &entry->pattern.code;
 
+	if (!entry->pattern.prepared)
+		ab_pattern_prepare(&entry->pattern, entry->rule.pattern);
 	if (!naked && !literals_agree(&entry->pattern, text, len))
 		return false;
 	if (!*code) {
@@ -388,7 +390,8 @@ const struct ab_directive *ab_rules_judge(struct ab_rules *rules, enum ab_verdic
 	for (size_t i = 0; i < rules->ndirectives; i++) {
 		struct ab_directive_entry *entry = &rules->directives[i];
 
-		if (entry->directive.verdict != verdict || entry->directive.scope != scope)
+		if (entry->directive.verdict != verdict || entry->directive.scope != scope ||
+		    !memmem(name, len, entry->infix.text, entry->infix.len))
 			continue;
 		if (!entry->code)
 			entry->code = ab_compile(rules, entry->directive.line,
@@ -456,7 +459,6 @@ void ab_rules_free(struct ab_rules *rules)
 	free(rules->rules);
 	free(rules->names);
 	free(rules->directives);
-	free(rules->spellings);
 	free(rules->path);
 	free(rules->text);
 	free(rules);

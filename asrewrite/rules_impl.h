@@ -5,6 +5,8 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <string.h>
+#include <strings.h>
 
 #include "asrewrite/rules.h"
 #include "asrewrite/target.h"
@@ -17,6 +19,7 @@ struct ab_literal {
 
 struct ab_pattern {
 	struct ab_literal prefix, suffix, infix;
+	bool prepared;		/* the literals were derived */
 	pcre2_code *code;	/* compiled on first use */
 	pcre2_code *naked_code; /* the same with every % optional (.intel_syntax noprefix) */
 };
@@ -26,20 +29,49 @@ struct ab_rule_entry {
 	struct ab_pattern pattern;
 };
 
-/* One spelling of a mnemonic; several rules may share it, in file order. */
+/*
+ * One spelling of a mnemonic: `len` bytes of `base`, and `suffix` if it is not
+ * 0. Several rules may share it, in file order.
+ */
 struct ab_name {
-	const char *name;
-	uint8_t len;
+	const char *base;
 	uint32_t hash;
-	uint32_t rule; /* index into rules */
-	uint32_t next; /* index + 1 of the next ab_name with this spelling; 0: none */
-	uint32_t last; /* index of the last one, kept in the first */
+	uint16_t rule; /* index into rules */
+	uint16_t next; /* index + 1 of the next ab_name with this spelling; 0: none */
+	uint16_t last; /* index of the last one, kept in the first */
+	uint8_t len;
+	char suffix;
 };
+
+static inline size_t ab_spelling_len(const struct ab_name *name)
+{
+	return name->len + (name->suffix != 0);
+}
+
+static inline bool ab_spelling_is(const struct ab_name *name, const char *word, size_t len)
+{
+	return ab_spelling_len(name) == len && strncasecmp(name->base, word, name->len) == 0 &&
+	       (!name->suffix || name->suffix == (word[name->len] | 0x20));
+}
+
+/* Two spellings can be cut differently into base and suffix. */
+static inline bool ab_same_spelling(const struct ab_name *a, const struct ab_name *b)
+{
+	size_t len = ab_spelling_len(a);
+
+	if (a->hash != b->hash || len != ab_spelling_len(b))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((i < a->len ? a->base[i] : a->suffix) != (i < b->len ? b->base[i] : b->suffix))
+			return false;
+	return true;
+}
 
 #define AB_HASH_SLOTS 2048 /* power of two, several times the number of spellings */
 
 struct ab_directive_entry {
 	struct ab_directive directive;
+	struct ab_literal infix; /* the name must contain it */
 	pcre2_code *code;
 };
 
@@ -54,11 +86,9 @@ struct ab_rules {
 	size_t nnames, names_room;
 	struct ab_directive_entry *directives;
 	size_t ndirectives, directives_room;
-	char *spellings; /* storage of expanded mnemonics */
-	size_t spellings_used, spellings_room;
 	pcre2_match_data *match;
 	bool broken; /* a lazily compiled pattern was bad: reported, run must fail */
-	uint32_t slots[AB_HASH_SLOTS]; /* index + 1 into names */
+	uint16_t slots[AB_HASH_SLOTS]; /* index + 1 into names */
 };
 
 /* Derive the literals of a pattern (match.c). */

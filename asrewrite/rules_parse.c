@@ -97,7 +97,7 @@ static bool parse_modes(struct parser *parser, struct word *word, uint8_t *modes
 	char *save = NULL;
 
 	*modes = 0;
-	if (is_word(word, "*")) {
+	if (word->text[0] == '*' && !word->text[1]) {
 		*modes = 0xff;
 		return true;
 	}
@@ -226,56 +226,49 @@ static bool same_rule(const struct ab_rule *a, const struct ab_rule *b)
 }
 
 /* Enter one spelling for the newest rule; false if an older rule already says the same. */
-static bool add_name(struct parser *parser, const char *name, size_t len, const struct word *column)
+static bool add_name(struct parser *parser, const char *base, size_t len, char suffix,
+		     const struct word *column)
 {
 	struct ab_rules *rules = parser->rules;
 	uint32_t rule = (uint32_t)rules->nrules - 1;
-	uint32_t hash = ab_hash(name, len);
-	uint32_t slot = hash & (AB_HASH_SLOTS - 1);
+	uint32_t hash = ab_hash(base, len);
+	uint32_t slot;
 
+	if (suffix)
+		hash = ab_hash_step(hash, (unsigned char)suffix);
+	slot = hash & (AB_HASH_SLOTS - 1);
 	if (rules->nnames >= AB_HASH_SLOTS / 2) {
 		complain(parser, column, "too many mnemonics in one rule file");
 		return false;
 	}
 	rules->names = grow(rules->names, &rules->names_room, rules->nnames, sizeof(*rules->names));
 	struct ab_name *entry = &rules->names[rules->nnames];
-	*entry = (struct ab_name){name, (uint8_t)len, hash, rule, 0, (uint32_t)rules->nnames};
+	*entry = (struct ab_name){base,		hash,  (uint16_t)rule, 0, (uint16_t)rules->nnames,
+				  (uint8_t)len, suffix};
 	for (; rules->slots[slot]; slot = (slot + 1) & (AB_HASH_SLOTS - 1)) {
 		struct ab_name *first = &rules->names[rules->slots[slot] - 1];
-		if (first->hash != hash || first->len != len || memcmp(first->name, name, len) != 0)
+		if (!ab_same_spelling(first, entry))
 			continue;
 		for (struct ab_name *n = first;; n = &rules->names[n->next - 1]) {
 			if (same_rule(&rules->rules[n->rule].rule, &rules->rules[rule].rule)) {
 				char reason[96];
-				snprintf(
-					reason, sizeof(reason),
-					"duplicate: `%.*s` with these operands is ruled in line %u",
-					(int)len, name, rules->rules[n->rule].rule.line);
+				snprintf(reason, sizeof(reason),
+					 "duplicate: `%.*s%.*s` with these operands is ruled in "
+					 "line %u",
+					 (int)len, base, suffix ? 1 : 0, &suffix,
+					 rules->rules[n->rule].rule.line);
 				complain(parser, column, reason);
 				return false;
 			}
 			if (!n->next)
 				break;
 		}
-		rules->names[first->last].next = (uint32_t)++rules->nnames;
-		first->last = (uint32_t)rules->nnames - 1;
+		rules->names[first->last].next = (uint16_t)++rules->nnames;
+		first->last = (uint16_t)(rules->nnames - 1);
 		return true;
 	}
-	rules->slots[slot] = (uint32_t)++rules->nnames;
+	rules->slots[slot] = (uint16_t)++rules->nnames;
 	return true;
-}
-
-/* Room was made for every spelling a line can expand to: pointers into it stay valid. */
-static const char *keep_spelling(struct ab_rules *rules, const char *base, size_t len, char suffix)
-{
-	char *copy = rules->spellings + rules->spellings_used;
-
-	memcpy(copy, base, len);
-	if (suffix)
-		copy[len++] = suffix;
-	copy[len] = '\0';
-	rules->spellings_used += len + 1;
-	return copy;
 }
 
 /* base{wlq}: the base alone and with each suffix letter. */
@@ -289,11 +282,10 @@ static bool add_spellings(struct parser *parser, const char *text, size_t len,
 		complain(parser, column, "mnemonic must look like mov, mov{wlq} or lds|les");
 		return false;
 	}
-	if (!add_name(parser, keep_spelling(parser->rules, text, base, 0), base, column))
+	if (!add_name(parser, text, base, 0, column))
 		return false;
 	for (const char *s = brace ? brace + 1 : text + len; s + 1 < text + len; s++)
-		if (!add_name(parser, keep_spelling(parser->rules, text, base, *s), base + 1,
-			      column))
+		if (!add_name(parser, text, base, *s, column))
 			return false;
 	return true;
 }
@@ -345,7 +337,6 @@ static void parse_rule(struct parser *parser, struct word words[COLUMNS], size_t
 	    !parse_pad(parser, &words[4], &rule->pad) ||
 	    !parse_place(parser, &words[5], &rule->place) || !parse_flags(parser, &words[6], rule))
 		return;
-	ab_pattern_prepare(&entry.pattern, rule->pattern);
 	rules->rules = grow(rules->rules, &rules->rules_room, rules->nrules, sizeof(entry));
 	rules->rules[rules->nrules++] = entry;
 	add_mnemonics(parser, &words[0]);
@@ -374,6 +365,7 @@ static void parse_directive(struct parser *parser, size_t kind, char *p, char *e
 	struct ab_directive_entry entry = {.directive.verdict = verdicts[kind].verdict,
 					   .directive.line = parser->line};
 	struct word file = {0}, scope, regex, reason;
+	struct ab_pattern literals;
 	size_t s = 0;
 
 	if (verdicts[kind].file && !next_word(&p, end, &file))
@@ -391,6 +383,8 @@ static void parse_directive(struct parser *parser, size_t kind, char *p, char *e
 	entry.directive.pattern = regex.text;
 	entry.directive.file = file.text;
 	entry.directive.reason = reason.text;
+	ab_pattern_prepare(&literals, regex.text);
+	entry.infix = literals.infix;
 	rules->directives =
 		grow(rules->directives, &rules->directives_room, rules->ndirectives, sizeof(entry));
 	rules->directives[rules->ndirectives++] = entry;
@@ -495,11 +489,6 @@ struct ab_rules *ab_rules_parse(const char *path, const char *text, size_t len,
 	memcpy(rules->text, text, len);
 	rules->text[len] = '\0';
 	parser.base = rules->text;
-	/* base{suffixes} of n <= WORD_MAX_LEN bytes expands to at most (n / 2)^2 + n bytes */
-	rules->spellings_room = len * (WORD_MAX_LEN / 4 + 2) + WORD_MAX_LEN;
-	rules->spellings = malloc(rules->spellings_room);
-	if (!rules->spellings)
-		abort();
 	parse_lines(&parser, rules->text, len);
 	if (!parser.errors && !rules->target) {
 		parser.line_text = NULL;

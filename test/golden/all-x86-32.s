@@ -746,6 +746,7 @@ all:
 	jmp 8:sym
 	call 8:sym
 	jmp 8,sym
+	call 8,sym
 	ljmp 8:sym
 	lcall 8:sym
 	jmp 0x10:0x1234
@@ -861,8 +862,8 @@ all:
 
 # any case
 	CLI
-	Sti
 	HLT
+	Sti
 	MOV %CR0,%EAX
 	MovW %Ds,%aX
 	RDMSR

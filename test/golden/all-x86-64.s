@@ -599,8 +599,6 @@ all:
 	mov rcx,cr8
 	mov dr7,rcx
 	mov rcx,dr7
-	mov ecx,tr6
-	mov tr6,ecx
 	lgdt [rbx]
 	lgdt tbyte ptr [rbx]
 	lgdtq [rbx]
@@ -854,8 +852,8 @@ all:
 
 # any case
 	CLI
-	Sti
 	HLT
+	Sti
 	MOV %CR0,%RAX
 	MovW %Ds,%aX
 	RDMSR

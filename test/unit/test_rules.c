@@ -116,6 +116,7 @@ static void test_literals_never_lie(void **state)
 		char file[128];
 		snprintf(file, sizeof(file), "target x86\nfoo %s * CLI 1 after -\n", patterns[p]);
 		struct ab_rules *filtered = rules_of(file), *plain = rules_of(file);
+		ab_pattern_prepare(&plain->rules[0].pattern, plain->rules[0].rule.pattern);
 		plain->rules[0].pattern.prefix.len = plain->rules[0].pattern.suffix.len =
 			plain->rules[0].pattern.infix.len = 0;
 		for (size_t t = 0; t < sizeof(texts) / sizeof(*texts); t++) {

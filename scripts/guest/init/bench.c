@@ -223,7 +223,8 @@ static const struct row rows[] = {
 	{ "sleep", row_sleep, 20 },
 };
 
-static uint64_t run_row(const struct row *row)
+/* The cheapest round; *total grows by all of them. */
+static uint64_t run_row(const struct row *row, uint64_t *total)
 {
 	uint64_t best = UINT64_MAX;
 
@@ -233,26 +234,31 @@ static uint64_t run_row(const struct row *row)
 		row->fn(row->n);
 		uint64_t spent = instructions() - start;
 
+		*total += spent;
 		if (spent < best)
 			best = spent;
 	}
 	return best;
 }
 
+static void report_row(const struct row *row, uint64_t best)
+{
+	printf("bench: %s %llu\n", row->name, (unsigned long long)best);
+	printf("result: row %s rounds %d operations %d checksum %08x\n", row->name, ROUNDS, row->n,
+	       sum);
+}
+
 int run_bench(void)
 {
-	uint64_t start = instructions();
+	uint64_t total = 0, waiting = 0;
 
 	if (pipe(fds) || pipe(back))
 		return 1;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		sum = CHECKSUM_START;
-		uint64_t best = run_row(&rows[i]);
-
-		printf("bench: %s %llu\n", rows[i].name, (unsigned long long)best);
-		printf("result: row %s rounds %d operations %d checksum %08x\n", rows[i].name,
-		       ROUNDS, rows[i].n, sum);
+		report_row(&rows[i], run_row(&rows[i], rows[i].fn == row_sleep ? &waiting : &total));
 	}
-	printf("bench: all-rows %llu\n", (unsigned long long)(instructions() - start));
+	/* Interrupts of the rounds included, but not the time the sleep row waited. */
+	printf("bench: all-rows %llu\n", (unsigned long long)total);
 	return 0;
 }
