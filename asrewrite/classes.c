@@ -52,7 +52,8 @@ bool ab_class_is_sensitive(uint16_t class)
 uint16_t ab_class_by_name(const char *name, size_t len)
 {
 	for (size_t i = 0; i < CLASS_COUNT; i++)
-		if (classes[i].len == len && memcmp(classes[i].name, name, len) == 0)
+		if (classes[i].len == len && classes[i].name[0] == name[0] &&
+		    memcmp(classes[i].name, name, len) == 0)
 			return classes[i].class;
 	return 0;
 }

@@ -96,7 +96,6 @@ void ab_pattern_prepare(struct ab_pattern *pattern, const char *regex)
 	bool at_start = true;
 
 	pattern->prefix = pattern->suffix = pattern->infix = (struct ab_literal){"", 0};
-	pattern->prepared = true;
 	if (strcmp(regex, "-") == 0 || strcmp(regex, "*") == 0 || is_beyond_literals(regex))
 		return;
 	for (const char *p = regex; *p;) {
@@ -122,6 +121,17 @@ void ab_pattern_prepare(struct ab_pattern *pattern, const char *regex)
 		}
 		p += len + more;
 	}
+}
+
+struct ab_pattern *ab_entry_pattern(struct ab_rule_entry *entry)
+{
+	if (entry->pattern)
+		return entry->pattern;
+	entry->pattern = calloc(1, sizeof(*entry->pattern));
+	if (!entry->pattern)
+		abort();
+	ab_pattern_prepare(entry->pattern, entry->rule.pattern);
+	return entry->pattern;
 }
 
 /* ---- compiling ---- */
@@ -308,11 +318,10 @@ static bool pattern_matches(struct ab_rules *rules, struct ab_rule_entry *entry,
 			    const struct ab_syntax *syntax, const char *text, size_t len)
 {
 	bool naked = syntax->intel && syntax->naked;
-	pcre2_code **code = naked ? &entry->pattern.naked_code : &entry->pattern.code;
+	struct ab_pattern *pattern = ab_entry_pattern(entry);
+	pcre2_code **code = naked ? &pattern->naked_code : &pattern->code;
 
-	if (!entry->pattern.prepared)
-		ab_pattern_prepare(&entry->pattern, entry->rule.pattern);
-	if (!naked && !literals_agree(&entry->pattern, text, len))
+	if (!naked && !literals_agree(pattern, text, len))
 		return false;
 	if (!*code) {
 		*code = naked ? compile_naked(rules, &entry->rule)
@@ -450,8 +459,14 @@ void ab_rules_free(struct ab_rules *rules)
 	if (!rules)
 		return;
 	for (size_t i = 0; i < rules->nrules; i++) {
-		pcre2_code_free(rules->rules[i].pattern.code);
-		pcre2_code_free(rules->rules[i].pattern.naked_code);
+		struct ab_rule_entry *entry = &rules->rules[i];
+
+		if (entry->pattern) {
+			pcre2_code_free(entry->pattern->code);
+			pcre2_code_free(entry->pattern->naked_code);
+		}
+		free(entry->pattern);
+		free(entry->rule.sequence);
 	}
 	for (size_t i = 0; i < rules->ndirectives; i++)
 		pcre2_code_free(rules->directives[i].code);

@@ -143,12 +143,12 @@ static bool join_pending(struct ab_rewriter *rw, const struct ab_rule *rule,
 			 const struct ab_stmt *stmt)
 {
 	struct ab_pending *pending = &rw->pending;
-	const struct ab_rule *first = pending->rule;
+	const struct ab_sequence *sequence = pending->rule->sequence;
 
-	for (size_t i = 0; rule && !pending->window_seen && i < first->nfuse; i++) {
-		if (first->fuse[i].next != rule->class)
+	for (size_t i = 0; rule && !pending->window_seen && i < sequence->nfuse; i++) {
+		if (sequence->fuse[i].next != rule->class)
 			continue;
-		pending->site.class = first->fuse[i].fused;
+		pending->site.class = sequence->fuse[i].fused;
 		pending->site.flags |= AB_F_FUSED;
 		pending->site.end = offset(rw, stmt->end);
 		rw->stats.fused++;
@@ -156,12 +156,12 @@ static bool join_pending(struct ab_rewriter *rw, const struct ab_rule *rule,
 		flush(rw);
 		return true;
 	}
-	if (first->window[0] && word_is(stmt, first->window[pending->window_seen])) {
+	if (sequence->window[0] && word_is(stmt, sequence->window[pending->window_seen])) {
 		if (++pending->window_seen == 1)
 			return true;
 		pending->site.flags |= AB_F_WINDOW;
 		rw->stats.windows++;
-		explain(rw, stmt, "closes a window of", ab_class_name(first->class), 0);
+		explain(rw, stmt, "closes a window of", ab_class_name(pending->rule->class), 0);
 	}
 	return false;
 }
@@ -171,7 +171,7 @@ static void annotate(struct ab_rewriter *rw, const struct ab_rule *rule, const s
 	rw->pending.site = make_site(rw, rule, stmt);
 	rw->pending.rule = rule;
 	rw->pending.window_seen = 0;
-	if (!rule->nfuse && !rule->window[0])
+	if (!rule->sequence)
 		flush(rw);
 }
 

@@ -32,21 +32,27 @@ enum ab_place_kind {
 
 #define AB_MAX_FUSE 4
 
-struct ab_rule {
-	const char *mnemonic; /* column as written */
-	const char *pattern;  /* operands: "-" none, "*" any, else PCRE2 */
-	uint16_t class;	      /* enum ab_class */
-	uint8_t pad;	      /* bytes */
-	uint8_t place;	      /* enum ab_place_kind */
-	uint8_t modes;	      /* bit AB_MODE_16, _32, _64 */
-	uint8_t raw;	      /* mnemonic is .byte */
-	uint8_t nfuse;
+/* What may follow a statement and belongs to it. */
+struct ab_sequence {
 	struct {
-		uint16_t next, fused; /* `next` directly after makes one `fused` site */
+		uint16_t next, fused; /* class `next` directly after makes one `fused` site */
 	} fuse[AB_MAX_FUSE];
+	unsigned nfuse;
 	const char *window[2]; /* mnemonics of the two statements that make it a window, or NULL */
-	unsigned line;	       /* in the rule file */
-	unsigned hits;	       /* statements matched in this run */
+};
+
+/* Small, because every call of the assembler fills 240 of them: memory is what a call pays for. */
+struct ab_rule {
+	const char *mnemonic;	      /* column as written */
+	const char *pattern;	      /* operands: "-" none, "*" any, else PCRE2 */
+	struct ab_sequence *sequence; /* NULL: none */
+	unsigned line;		      /* in the rule file */
+	unsigned hits;		      /* statements matched in this run */
+	uint16_t class;		      /* enum ab_class */
+	uint8_t pad;		      /* bytes */
+	uint8_t place;		      /* enum ab_place_kind */
+	uint8_t modes;		      /* bit AB_MODE_16, _32, _64 */
+	uint8_t raw;		      /* mnemonic is .byte */
 };
 
 enum ab_scope { AB_SCOPE_OUTPUT, AB_SCOPE_SECTION, AB_SCOPE_SYMBOL };

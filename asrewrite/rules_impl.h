@@ -19,14 +19,13 @@ struct ab_literal {
 
 struct ab_pattern {
 	struct ab_literal prefix, suffix, infix;
-	bool prepared;		/* the literals were derived */
 	pcre2_code *code;	/* compiled on first use */
 	pcre2_code *naked_code; /* the same with every % optional (.intel_syntax noprefix) */
 };
 
 struct ab_rule_entry {
 	struct ab_rule rule;
-	struct ab_pattern pattern;
+	struct ab_pattern *pattern; /* NULL until first needed: ab_entry_pattern() */
 };
 
 /*
@@ -90,6 +89,9 @@ struct ab_rules {
 	bool broken; /* a lazily compiled pattern was bad: reported, run must fail */
 	uint16_t slots[AB_HASH_SLOTS]; /* index + 1 into names */
 };
+
+/* The entry's pattern, with its literals derived. */
+struct ab_pattern *ab_entry_pattern(struct ab_rule_entry *entry);
 
 /* Derive the literals of a pattern (match.c). */
 void ab_pattern_prepare(struct ab_pattern *pattern, const char *regex);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ static void *grow(void *array, size_t *room, size_t used, size_t size)
 {
 	if (used < *room)
 		return array;
-	*room = *room ? *room * 2 : 64;
+	*room = *room ? *room * 2 : 1024; /* untouched memory is free, copies are not */
 	array = realloc(array, *room * size);
 	if (!array)
 		abort();
@@ -67,13 +68,13 @@ static void complain(struct parser *parser, const struct word *word, const char 
 /* Cut the next white-space separated word off *p; a word starting with # begins a comment. */
 static bool next_word(char **p, char *end, struct word *word)
 {
-	while (*p < end && ab_is_blank(**p))
+	while (*p < end && (**p == ' ' || ab_is_blank(**p)))
 		(*p)++;
 	word->text = *p;
 	word->len = 0;
 	if (*p >= end || **p == '#')
 		return false;
-	while (*p < end && !ab_is_blank(**p))
+	while (*p < end && (**p > ' ' || !ab_is_blank(**p)))
 		(*p)++;
 	word->len = (size_t)(*p - word->text);
 	if (*p < end)
@@ -83,7 +84,7 @@ static bool next_word(char **p, char *end, struct word *word)
 
 static bool is_word(const struct word *word, const char *text)
 {
-	return strcmp(word->text, text) == 0;
+	return *word->text == *text && strcmp(word->text, text) == 0;
 }
 
 /* ---- columns ---- */
@@ -159,9 +160,19 @@ static bool parse_place(struct parser *parser, struct word *word, uint8_t *place
 	return false;
 }
 
+static struct ab_sequence *sequence_of(struct ab_rule *rule)
+{
+	if (!rule->sequence)
+		rule->sequence = calloc(1, sizeof(*rule->sequence));
+	if (!rule->sequence)
+		abort();
+	return rule->sequence;
+}
+
 /* fuse=NEXT:FUSED */
 static bool parse_fuse(struct parser *parser, struct word *flag, struct ab_rule *rule)
 {
+	struct ab_sequence *sequence = sequence_of(rule);
 	const char *value = flag->text + 5;
 	const char *colon = strchr(value, ':');
 	uint16_t next = 0, fused = 0;
@@ -170,12 +181,12 @@ static bool parse_fuse(struct parser *parser, struct word *flag, struct ab_rule 
 		next = ab_class_by_name(value, (size_t)(colon - value));
 		fused = ab_class_by_name(colon + 1, strlen(colon + 1));
 	}
-	if (!next || !fused || rule->nfuse == AB_MAX_FUSE) {
+	if (!next || !fused || sequence->nfuse == AB_MAX_FUSE) {
 		complain(parser, flag, "want fuse=CLASS:FUSED_CLASS, at most four a rule");
 		return false;
 	}
-	rule->fuse[rule->nfuse].next = next;
-	rule->fuse[rule->nfuse++].fused = fused;
+	sequence->fuse[sequence->nfuse].next = next;
+	sequence->fuse[sequence->nfuse++].fused = fused;
 	return true;
 }
 
@@ -190,8 +201,8 @@ static bool parse_window(struct parser *parser, struct word *flag, struct ab_rul
 		return false;
 	}
 	*plus = '\0';
-	rule->window[0] = value;
-	rule->window[1] = plus + 1;
+	sequence_of(rule)->window[0] = value;
+	sequence_of(rule)->window[1] = plus + 1;
 	return true;
 }
 
@@ -467,9 +478,9 @@ static void compile_all(struct parser *parser)
 		struct ab_rule_entry *e = &rules->rules[i];
 		if (strcmp(e->rule.pattern, "-") == 0 || strcmp(e->rule.pattern, "*") == 0)
 			continue;
-		e->pattern.code = ab_compile(rules, e->rule.line, e->rule.pattern,
-					     PCRE2_ANCHORED | PCRE2_ENDANCHORED);
-		parser->errors += !e->pattern.code;
+		ab_entry_pattern(e)->code = ab_compile(rules, e->rule.line, e->rule.pattern,
+						       PCRE2_ANCHORED | PCRE2_ENDANCHORED);
+		parser->errors += !e->pattern->code;
 	}
 	for (size_t i = 0; i < rules->ndirectives; i++) {
 		struct ab_directive_entry *e = &rules->directives[i];
@@ -504,27 +515,37 @@ struct ab_rules *ab_rules_parse(const char *path, const char *text, size_t len,
 	return rules;
 }
 
+/* Mapped, not read: the page cache's own pages cost less than copies. */
+static struct ab_rules *load_fd(const char *path, int fd, size_t size,
+				const struct ab_target *target, bool eager)
+{
+	struct ab_rules *rules;
+	char *text;
+
+	if (!size)
+		return ab_rules_parse(path, "", 0, target, eager);
+	text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED) {
+		ab_error("cannot read rules %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	rules = ab_rules_parse(path, text, size, target, eager);
+	munmap(text, size);
+	return rules;
+}
+
 struct ab_rules *ab_rules_load(const char *path, const struct ab_target *target, bool eager)
 {
 	struct stat st;
 	struct ab_rules *rules = NULL;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = NULL;
-	ssize_t got = 0;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0)
 		ab_error("cannot read rules %s: %s", path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode) || st.st_size > MAX_RULE_FILE) {
+	else if (!S_ISREG(st.st_mode) || st.st_size > MAX_RULE_FILE)
 		ab_error("cannot read rules %s: not a regular file of less than 1 MiB", path);
-	} else {
-		text = malloc((size_t)st.st_size + 1);
-		got = text ? read(fd, text, (size_t)st.st_size) : -1;
-		if (got < 0)
-			ab_error("cannot read rules %s: %s", path, strerror(errno));
-		else
-			rules = ab_rules_parse(path, text, (size_t)got, target, eager);
-	}
-	free(text);
+	else
+		rules = load_fd(path, fd, (size_t)st.st_size, target, eager);
 	if (fd >= 0)
 		close(fd);
 	return rules;

@@ -38,11 +38,11 @@ static void test_columns(void **state)
 	rule = ab_rules_at(rules, 1);
 	assert_int_equal(rule->modes, 1 << AB_MODE_16 | 1 << AB_MODE_64);
 	assert_int_equal(rule->place, AB_PLACE_BEFORE);
-	assert_int_equal(rule->nfuse, 1);
-	assert_int_equal(rule->fuse[0].next, AB_CLASS_HLT);
-	assert_int_equal(rule->fuse[0].fused, AB_CLASS_STI_HLT);
-	assert_string_equal(rule->window[0], "nop");
-	assert_string_equal(rule->window[1], "cli");
+	assert_int_equal(rule->sequence->nfuse, 1);
+	assert_int_equal(rule->sequence->fuse[0].next, AB_CLASS_HLT);
+	assert_int_equal(rule->sequence->fuse[0].fused, AB_CLASS_STI_HLT);
+	assert_string_equal(rule->sequence->window[0], "nop");
+	assert_string_equal(rule->sequence->window[1], "cli");
 	ab_rules_free(rules);
 }
 
@@ -116,9 +116,8 @@ static void test_literals_never_lie(void **state)
 		char file[128];
 		snprintf(file, sizeof(file), "target x86\nfoo %s * CLI 1 after -\n", patterns[p]);
 		struct ab_rules *filtered = rules_of(file), *plain = rules_of(file);
-		ab_pattern_prepare(&plain->rules[0].pattern, plain->rules[0].rule.pattern);
-		plain->rules[0].pattern.prefix.len = plain->rules[0].pattern.suffix.len =
-			plain->rules[0].pattern.infix.len = 0;
+		struct ab_pattern *unfiltered = ab_entry_pattern(&plain->rules[0]);
+		unfiltered->prefix.len = unfiltered->suffix.len = unfiltered->infix.len = 0;
 		for (size_t t = 0; t < sizeof(texts) / sizeof(*texts); t++) {
 			char text[64];
 			snprintf(text, sizeof(text), "foo %s", texts[t]);

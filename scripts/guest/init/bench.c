@@ -137,7 +137,7 @@ static void row_fork_wait(int n)
 
 static void row_exec(int n)
 {
-	static char *const argv[] = { "init", "--exit", NULL };
+	static char *const argv[] = {"init", "--exit", NULL};
 	int status = -1;
 
 	while (n--) {
@@ -173,7 +173,7 @@ static void row_context_switch(int n)
 /* Programs a timer, sleeps in hlt and wakes by interrupt: mostly waiting. */
 static void row_sleep(int n)
 {
-	struct timespec short_time = { .tv_nsec = 100000 };
+	struct timespec short_time = {.tv_nsec = 100000};
 
 	while (n--)
 		note(clock_nanosleep(CLOCK_MONOTONIC, 0, &short_time, NULL));
@@ -199,6 +199,48 @@ static void row_port_io(int n)
 	note(1);
 }
 
+/* Most of a real load is user code: words made, piped, counted and filed. */
+static void make_words(int n)
+{
+	static char block[4096];
+	uint32_t x = 1;
+
+	for (int i = 0; i < n; i++) {
+		for (size_t k = 0; k < sizeof(block); k++) {
+			x = x * 1664525u + 1013904223u;
+			block[k] = "etaoin shrdlu\n"[(x >> 24) % 14];
+		}
+		if (write(fds[1], block, sizeof(block)) != sizeof(block))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static void row_pipeline(int n)
+{
+	static char block[4096];
+	long words = 0, left = n * (long)sizeof(block);
+	int file = open("/tmp/words", O_CREAT | O_RDWR | O_TRUNC, 0600);
+	pid_t pid = fork();
+
+	if (pid == 0)
+		make_words(n);
+	while (left > 0) {
+		ssize_t got = read(fds[0], block, sizeof(block));
+
+		if (got <= 0 || write(file, block, (size_t)got) != got)
+			break;
+		for (ssize_t k = 0; k < got; k++)
+			words += block[k] == ' ' || block[k] == '\n';
+		sum = checksum(sum, block, (size_t)got);
+		left -= got;
+	}
+	waitpid(pid, NULL, 0);
+	close(file);
+	note(words);
+	note(left);
+}
+
 struct row {
 	const char *name;
 	void (*fn)(int n);
@@ -206,21 +248,22 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ "compute", row_compute, 100000 },
-	{ "null-syscall", row_null_syscall, 2000 },
-	{ "read-zero", row_read_zero, 1000 },
-	{ "stat", row_stat, 500 },
-	{ "open-close", row_open_close, 500 },
-	{ "pipe", row_pipe, 500 },
-	{ "signal", row_signal, 500 },
-	{ "protection-fault", row_protection_fault, 200 },
-	{ "page-fault", row_page_fault, 400 },
-	{ "context-switch", row_context_switch, 200 },
-	{ "fork-wait", row_fork_wait, 20 },
-	{ "exec", row_exec, 20 },
-	{ "file-create-delete", row_files, 200 },
-	{ "port-io", row_port_io, 2000 },
-	{ "sleep", row_sleep, 20 },
+	{"compute", row_compute, 100000},
+	{"null-syscall", row_null_syscall, 2000},
+	{"read-zero", row_read_zero, 1000},
+	{"stat", row_stat, 500},
+	{"open-close", row_open_close, 500},
+	{"pipe", row_pipe, 500},
+	{"signal", row_signal, 500},
+	{"protection-fault", row_protection_fault, 200},
+	{"page-fault", row_page_fault, 400},
+	{"context-switch", row_context_switch, 200},
+	{"fork-wait", row_fork_wait, 20},
+	{"exec", row_exec, 20},
+	{"file-create-delete", row_files, 200},
+	{"port-io", row_port_io, 2000},
+	{"pipeline", row_pipeline, 32},
+	{"sleep", row_sleep, 20},
 };
 
 /* The cheapest round; *total grows by all of them. */
@@ -256,7 +299,8 @@ int run_bench(void)
 		return 1;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		sum = CHECKSUM_START;
-		report_row(&rows[i], run_row(&rows[i], rows[i].fn == row_sleep ? &waiting : &total));
+		report_row(&rows[i],
+			   run_row(&rows[i], rows[i].fn == row_sleep ? &waiting : &total));
 	}
 	/* Interrupts of the rounds included, but not the time the sleep row waited. */
 	printf("bench: all-rows %llu\n", (unsigned long long)total);

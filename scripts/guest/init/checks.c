@@ -130,9 +130,8 @@ static int check_faults(void)
 		int (*fn)(void *);
 		int signal;
 	} faults[] = {
-		{ do_cli, SIGSEGV },   { do_hlt, SIGSEGV }, { do_int3, SIGTRAP },
-		{ do_divide, SIGFPE }, { do_null, SIGSEGV }, { do_undefined, SIGILL },
-		{ do_step, SIGTRAP },
+		{do_cli, SIGSEGV},  {do_hlt, SIGSEGV},	    {do_int3, SIGTRAP}, {do_divide, SIGFPE},
+		{do_null, SIGSEGV}, {do_undefined, SIGILL}, {do_step, SIGTRAP},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
@@ -209,8 +208,8 @@ static int check_shm(void)
 
 static int check_timer(void)
 {
-	struct itimerspec soon = { .it_value = { .tv_nsec = 5000000 } };
-	struct epoll_event event = { .events = EPOLLIN };
+	struct itimerspec soon = {.it_value = {.tv_nsec = 5000000}};
+	struct epoll_event event = {.events = EPOLLIN};
 	int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, 0);
 
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) == 0 &&
@@ -235,10 +234,10 @@ static int check_clock(void)
 
 static int check_udp(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof(address);
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	int in = socket(AF_INET, SOCK_DGRAM, 0), out = socket(AF_INET, SOCK_DGRAM, 0);
 	char buffer[8] = "";
 
@@ -274,11 +273,11 @@ static int check_ports(void)
 static int check_segments(void)
 {
 	static int word = 77;
-	struct user_desc descriptor = { .entry_number = 1,
-					.base_addr = (unsigned int)(uintptr_t)&word,
-					.limit = 4095,
-					.seg_32bit = 1,
-					.useable = 1 };
+	struct user_desc descriptor = {.entry_number = 1,
+				       .base_addr = (unsigned int)(uintptr_t)&word,
+				       .limit = 4095,
+				       .seg_32bit = 1,
+				       .useable = 1};
 	unsigned int selector = 1 << 3 | 7;
 	int code = 3, seen = 0;
 
@@ -314,13 +313,11 @@ int run_checks(void)
 		const char *name;
 		int (*fn)(void);
 	} checks[] = {
-		{ "pipe", check_pipe },	      { "fork", check_fork },
-		{ "signal", check_signal },   { "faults", check_faults },
-		{ "mmap", check_mmap },	      { "threads", check_threads },
-		{ "shm", check_shm },	      { "timer", check_timer },
-		{ "clock", check_clock },     { "udp", check_udp },
-		{ "ports", check_ports },     { "segments", check_segments },
-		{ "cpuinfo", check_cpuinfo },
+		{"pipe", check_pipe},	    {"fork", check_fork},   {"signal", check_signal},
+		{"faults", check_faults},   {"mmap", check_mmap},   {"threads", check_threads},
+		{"shm", check_shm},	    {"timer", check_timer}, {"clock", check_clock},
+		{"udp", check_udp},	    {"ports", check_ports}, {"segments", check_segments},
+		{"cpuinfo", check_cpuinfo},
 	};
 	int failures = 0;
 

@@ -52,10 +52,10 @@ int in_child(int (*fn)(void *), void *argument)
 static void mount_all(void)
 {
 	static const char *const mounts[][2] = {
-		{ "proc", "/proc" },
-		{ "sysfs", "/sys" },
-		{ "devtmpfs", "/dev" },
-		{ "tmpfs", "/tmp" },
+		{"proc", "/proc"},
+		{"sysfs", "/sys"},
+		{"devtmpfs", "/dev"},
+		{"tmpfs", "/tmp"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
@@ -112,7 +112,7 @@ static void report_boot(uint64_t at_first_line)
 /* A shell where there is one: pipes, redirection and exec as users know them. */
 static int run_shell(void)
 {
-	static char *const argv[] = { "sh", "/shell-test", NULL };
+	static char *const argv[] = {"sh", "/shell-test", NULL};
 
 	fflush(stdout);
 	pid_t pid = fork();

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define MSR_APIC_BASE 0x1b
-#define MSR_NONE 0x12345678
+#define MSR_NONE      0x12345678
 
 /* rdmsr with an exception-table entry; no such MSR: a fault, or 0 (QEMU). */
 static int use_msr(void)
@@ -36,7 +36,7 @@ static int use_msr(void)
 /* cpuid.ko: must agree with the instruction in user mode. */
 static int use_cpuid(void)
 {
-	uint32_t kernel[4] = { 0 }, user[4];
+	uint32_t kernel[4] = {0}, user[4];
 	int fd = open("/dev/cpu/0/cpuid", O_RDONLY);
 	int ok = fd >= 0 && pread(fd, kernel, sizeof(kernel), 0) == sizeof(kernel);
 
@@ -71,10 +71,10 @@ static const struct {
 	const char *name;
 	int (*use)(void);
 } uses[] = {
-	{ "brd", use_ram_disk },
-	{ "cpuid", use_cpuid },
-	{ "dummy", use_dummy },
-	{ "msr", use_msr },
+	{"brd", use_ram_disk},
+	{"cpuid", use_cpuid},
+	{"dummy", use_dummy},
+	{"msr", use_msr},
 };
 
 static int use_module(const char *name)
