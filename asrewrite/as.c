@@ -29,7 +29,8 @@ struct call {
 	struct ab_settings settings;
 	struct ab_args args;
 	const struct ab_target *target;
-	const char *assembler; /* path of the real one */
+	const char *name;      /* the real assembler's, as in its messages */
+	const char *assembler; /* its path */
 	struct ab_rules *rules;
 	struct ab_input *inputs;
 	int ninputs;
@@ -37,11 +38,12 @@ struct call {
 	bool changed; /* some input has insertions, or standard input was consumed */
 };
 
-static int become(const char *assembler, char **argv)
+static int become(const struct call *call, char **argv)
 {
+	argv[0] = (char *)call->name; /* gas begins its own messages with it */
 	setenv(AB_GUARD, "1", 1);
-	execv(assembler, argv);
-	ab_error("cannot run %s: %s", assembler, strerror(errno));
+	execv(call->assembler, argv);
+	ab_error("cannot run %s: %s", call->assembler, strerror(errno));
 	return AB_EXIT_ASSEMBLER;
 }
 
@@ -142,7 +144,7 @@ static int rewrite_inputs(struct call *call)
 	for (int i = 0; i < call->ninputs && !status; i++) {
 		struct ab_input *input = &call->inputs[i];
 		status = ab_rewrite(&rewriter, input->name, input->text, input->len, &input->edits);
-		call->changed |= input->edits.count > 0;
+		call->changed |= ab_edits_needed(&input->edits);
 	}
 	if (!status && call->rules)
 		summary(call, &rewriter.stats);
@@ -159,7 +161,7 @@ static int run_and_fix(const struct call *call, char **argv, char **handed)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(become(call->assembler, argv));
+		_exit(become(call, argv));
 	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
 		ab_error("cannot run %s: %s", call->assembler, strerror(errno));
 		return AB_EXIT_ASSEMBLER;
@@ -184,7 +186,6 @@ static int hand_over(const struct call *call)
 		abort();
 	/* standard input without any name becomes the first argument: gas ignores what is behind
 	 * `--` */
-	argv[0] = args->argv[0];
 	memcpy(argv + 1 + !args->ninputs, args->argv + 1,
 	       (size_t)(args->argc - 1) * sizeof(char *));
 	for (int i = 0; i < call->ninputs; i++) {
@@ -195,7 +196,7 @@ static int hand_over(const struct call *call)
 	}
 	if (args->depfile)
 		return run_and_fix(call, argv, handed);
-	return become(call->assembler, argv);
+	return become(call, argv);
 }
 
 static int run(struct call *call, char **argv)
@@ -203,38 +204,37 @@ static int run(struct call *call, char **argv)
 	int status;
 
 	if (call->args.probe || call->settings.mode == AB_SET_OFF)
-		return become(call->assembler, argv);
+		return become(call, argv);
 	if (call->settings.mode == AB_SET_PAD && (status = load_rules(call)))
 		return status;
 	if (!call->rules && call->settings.mode == AB_SET_PAD && !call->settings.save)
-		return become(call->assembler, argv);
+		return become(call, argv);
 	if ((status = read_inputs(call)))
 		return status;
 	if (any_missing(call))
-		return become(call->assembler, argv);
+		return become(call, argv);
 	if (call->rules || call->settings.mode == AB_SET_NULL) {
 		if ((status = rewrite_inputs(call)))
 			return status;
 	}
-	return call->changed ? hand_over(call) : become(call->assembler, argv);
+	return call->changed ? hand_over(call) : become(call, argv);
 }
 
 int main(int argc, char **argv)
 {
 	struct call call = {0};
-	const char *name;
 	int status;
 
 	ab_program = "afterburn as";
-	name = ab_real_as_name();
-	call.assembler = ab_real_as_find(name, &status);
+	call.name = ab_real_as_name();
+	call.assembler = ab_real_as_find(call.name, &status);
 	if (!call.assembler)
 		return status;
-	call.target = ab_target_of_program(name);
+	call.target = ab_target_of_program(call.name);
 	if ((status = ab_settings_read(&call.settings)) ||
 	    (status = ab_args_parse(&call.args, argc, argv, call.target)))
 		return status;
-	if (ab_program_is_i386(name) && call.args.mode == AB_MODE_64)
+	if (ab_program_is_i386(call.name) && call.args.mode == AB_MODE_64)
 		call.args.mode = AB_MODE_32; /* such an assembler's default */
 	return run(&call, argv);
 }

@@ -160,6 +160,12 @@ static void do_include(struct ab_context *context, const struct ab_stmt *stmt, i
 	context->include = true;
 }
 
+static void do_file(struct ab_context *context, const struct ab_stmt *stmt, int arg)
+{
+	(void)arg;
+	context->file = stmt->ops < stmt->end && *stmt->ops == '"' && !context->macro_depth;
+}
+
 /* ---- macros ---- */
 
 static struct ab_section first_word(const struct ab_stmt *stmt)
@@ -253,6 +259,7 @@ static const struct directive {
 	{".endr", do_repeat, -1},
 	{".mri", do_mri, 0},
 	{".end", do_end, 0},
+	{".file", do_file, 0},
 	{".include", do_include, 0},
 };
 #define DIRECTIVES (sizeof(directives) / sizeof(directives[0]))

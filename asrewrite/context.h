@@ -41,6 +41,7 @@ struct ab_context {
 	uint8_t default_mode;
 	bool mri;     /* another lexical world: nothing is annotated any more */
 	bool ended;   /* .end: gas reads no further */
+	bool file;    /* .file: the caller looks whether names must be put right, and clears */
 	bool include; /* .include: text we do not see; the caller warns and clears */
 	unsigned macro_depth, repeat_depth;
 	struct ab_section_state sections, outside; /* `outside`: saved while in a macro body */

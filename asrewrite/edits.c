@@ -46,6 +46,11 @@ void ab_edits_insert(struct ab_edits *edits, size_t at, const char *fmt, ...)
 	ab_edits_append(edits, at, text, (size_t)len);
 }
 
+void ab_edits_optional(struct ab_edits *edits)
+{
+	edits->optional++;
+}
+
 void ab_edits_free(struct ab_edits *edits)
 {
 	free(edits->list);

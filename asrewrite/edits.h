@@ -7,6 +7,7 @@
 #ifndef AFTERBURN_EDITS_H
 #define AFTERBURN_EDITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct ab_edit {
 struct ab_edits {
 	struct ab_edit *list; /* ascending `at`; equal ones in insertion order */
 	size_t count, room;
+	size_t optional; /* edits that are of no use on their own (ab_edits_optional) */
 	char *pieces;
 	size_t used, pieces_room;
 };
@@ -26,6 +28,15 @@ struct ab_edits {
 void ab_edits_insert(struct ab_edits *edits, size_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void ab_edits_append(struct ab_edits *edits, size_t at, const char *text, size_t len);
+/* Count the newest edit as one that only other edits make necessary. */
+void ab_edits_optional(struct ab_edits *edits);
+
+/* True if the text must be handed over in its edited form. */
+static inline bool ab_edits_needed(const struct ab_edits *edits)
+{
+	return edits->count > edits->optional;
+}
+
 void ab_edits_free(struct ab_edits *edits);
 
 /* Bytes of the edited text. */

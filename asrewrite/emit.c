@@ -10,6 +10,7 @@
 
 #include "rules/annot.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,6 +150,34 @@ void ab_emit_labels(struct ab_edits *edits, const struct ab_target *target, size
 {
 	ab_edits_append(edits, start, AB_LABEL_START ":", sizeof(AB_LABEL_START));
 	ab_edits_insert(edits, end, "%c" AB_LABEL_END ":", separator(target));
+}
+
+size_t ab_quote(char *out, const char *name)
+{
+	char *p = out;
+
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			*p++ = '\\';
+		*p++ = *name;
+	}
+	*p = '\0';
+	return (size_t)(p - out);
+}
+
+void ab_emit_line(struct ab_edits *edits, const struct ab_target *target, size_t at, unsigned line,
+		  const char *name)
+{
+	char quoted[2 * PATH_MAX + 1];
+
+	if (strlen(name) > PATH_MAX)
+		return;
+	ab_quote(quoted, name);
+	ab_edits_insert(edits, at, "%c.linefile %u \"", separator(target), line + 1);
+	ab_edits_append(edits, at, quoted, strlen(quoted));
+	ab_edits_append(edits, at, "\"", 1);
+	for (int i = 0; i < 3; i++)
+		ab_edits_optional(edits);
 }
 
 void ab_emit_mode(struct ab_edits *edits, const struct ab_target *target, size_t at, uint8_t mode,

@@ -45,6 +45,16 @@ void ab_emit_labels(struct ab_edits *edits, const struct ab_target *target, size
 void ab_emit_mode(struct ab_edits *edits, const struct ab_target *target, size_t at, uint8_t mode,
 		  bool leading);
 
+/*
+ * Behind a `.file "x.c"`: back to the input's own name, for the statement at
+ * `line` and what follows it. See docs/asrewrite.md, "Names in messages".
+ */
+void ab_emit_line(struct ab_edits *edits, const struct ab_target *target, size_t at, unsigned line,
+		  const char *name);
+
+/* Write `name` as the inside of an assembler string; room for 2 * strlen + 1. Returns its length. */
+size_t ab_quote(char *out, const char *name);
+
 /* Bytes of one x86 NOP sequence of `len` bytes (<= 64) for AB_MODE_*; returns NOP instructions. */
 unsigned ab_x86_nops(uint8_t *out, unsigned len, uint8_t mode);
 

@@ -9,6 +9,7 @@
 #include "asrewrite/input.h"
 
 #include "asrewrite/diag.h"
+#include "asrewrite/emit.h"
 #include "asrewrite/lexer.h"
 
 #include <errno.h>
@@ -91,18 +92,12 @@ void ab_input_free(struct ab_input *input)
 	ab_edits_free(&input->edits);
 }
 
-/* `# 1 "name"` with the bytes escaped that gas would otherwise interpret. */
 static size_t line_marker(char *out, const char *name)
 {
-	char *p = out + sprintf(out, "# 1 \"");
+	size_t len = (size_t)sprintf(out, "# 1 \"");
 
-	for (; *name; name++) {
-		if (*name == '"' || *name == '\\')
-			*p++ = '\\';
-		*p++ = *name;
-	}
-	p += sprintf(p, "\"\n");
-	return (size_t)(p - out);
+	len += ab_quote(out + len, name);
+	return len + (size_t)sprintf(out + len, "\"\n");
 }
 
 static int write_all(int fd, const struct ab_input *input)

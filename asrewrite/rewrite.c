@@ -239,6 +239,39 @@ done:
 	rw->labels = 0;
 }
 
+/* Has the text so far a line marker, `# 25 "x.c"`, which makes names in messages its own affair? */
+static bool marker_before(const struct ab_rewriter *rw, const char *limit)
+{
+	const char *p = rw->text;
+
+	while (p < limit) {
+		if (*p == '#') {
+			do
+				p++;
+			while (ab_is_blank(*p));
+			if (*p >= '0' && *p <= '9')
+				return true;
+		}
+		p = memchr(p, '\n', (size_t)(limit - p));
+		if (!p)
+			return false;
+		p++;
+	}
+	return false;
+}
+
+/*
+ * The text is handed over under a line marker with its name. gas then lets
+ * `.file "x.c"` change that name, which it does not for a file of its own.
+ */
+static void keep_name(struct ab_rewriter *rw, const struct ab_stmt *stmt)
+{
+	if (rw->context.file && !marker_before(rw, stmt->begin))
+		ab_emit_line(rw->edits, rw->target, offset(rw, stmt->end), line_of(rw, stmt->end),
+			     rw->input_name);
+	rw->context.file = false;
+}
+
 /* Mode markers stand where code of another mode begins and ends, in each section. */
 static void mark_modes(struct ab_rewriter *rw, const struct ab_stmt *stmt,
 		       const struct ab_position *before)
@@ -267,6 +300,7 @@ static void directive(struct ab_rewriter *rw, const struct ab_stmt *stmt)
 	if (!ab_context_directive(context, stmt))
 		return;
 	mark_modes(rw, stmt, &before);
+	keep_name(rw, stmt);
 	if (context->include) {
 		struct ab_place at = {rw->input_name,
 				      line_of(rw, stmt->begin),
@@ -313,10 +347,16 @@ static void statement(struct ab_rewriter *rw, struct ab_stmt *stmt)
  */
 static void split(struct ab_rewriter *rw, const struct ab_stmt *stmt)
 {
-	if (stmt->word == stmt->word_end || *stmt->word == '.' || stmt->assignment)
+	bool stops = *stmt->end == rw->target->separator[0]; /* `;;` means something on ia64 */
+
+	if (stmt->word < stmt->word_end && *stmt->word == '.' &&
+	    ab_context_directive(&rw->context, stmt))
+		keep_name(rw, stmt);
+	if (stmt->word == stmt->word_end || *stmt->word == '.' || stmt->assignment ||
+	    word_is(stmt, "local")) /* of .altmacro: gas never ends at `local x;` */
 		return;
 	ab_edits_append(rw->edits, offset(rw, stmt->begin), " ", 1);
-	ab_edits_append(rw->edits, offset(rw, stmt->end), rw->target->separator, 1);
+	ab_edits_append(rw->edits, offset(rw, stmt->end), stops ? " " : rw->target->separator, 1);
 }
 
 void ab_rewriter_init(struct ab_rewriter *rw, const struct ab_target *target,
