@@ -183,16 +183,18 @@ static json_t *json_finding(const struct checker *checker, const struct ab_elf *
 {
 	struct place place;
 	const char *class = ab_class_name(finding->class);
+	char address[24]; /* text: kernel addresses do not fit into JSON's signed integers */
 
 	locate(checker, elf, finding, &place);
-	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:o, s:I, s:s, s:s, s:o, s:s, s:o}", "kind",
+	snprintf(address, sizeof(address), "0x%" PRIx64, place.address);
+	return json_pack("{s:s, s:o, s:I, s:s, s:I, s:o, s:I, s:s, s:s, s:o, s:s, s:o}", "kind",
 			 ab_finding_name(finding->kind), "section", text_or_null(place.section),
-			 "offset", (json_int_t)finding->offset, "address",
-			 (json_int_t)place.address, "length", (json_int_t)finding->length, "symbol",
-			 text_or_null(place.symbol), "symbol_offset",
-			 (json_int_t)place.symbol_offset, "bytes", place.bytes, "disassembly",
-			 place.text, "class", text_or_null(class ? class : ""), "reason",
-			 finding->reason, "rule", text_or_null(finding->rule ? finding->rule : ""));
+			 "offset", (json_int_t)finding->offset, "address", address, "length",
+			 (json_int_t)finding->length, "symbol", text_or_null(place.symbol),
+			 "symbol_offset", (json_int_t)place.symbol_offset, "bytes", place.bytes,
+			 "disassembly", place.text, "class", text_or_null(class ? class : ""),
+			 "reason", finding->reason, "rule",
+			 text_or_null(finding->rule ? finding->rule : ""));
 }
 
 /* ---- one file ---- */
@@ -260,12 +262,12 @@ static void report_text(const struct checker *checker, const struct ab_elf *elf,
 static void report_json(const struct checker *checker, const struct ab_elf *elf,
 			struct ab_sweep *sweep)
 {
-	json_t *file = json_counts(sweep), *findings = json_array();
+	json_t *findings = json_array();
+	json_t *file = json_pack("{s:o, s:b, s:o}", "file", text_or_null(elf->path), "ok",
+				 ab_sweep_ok(sweep), "counts", json_counts(sweep));
 
 	for (size_t i = 0; i < sweep->nfindings; i++)
 		json_array_append_new(findings, json_finding(checker, elf, &sweep->findings[i]));
-	json_object_set_new(file, "file", text_or_null(elf->path));
-	json_object_set_new(file, "ok", json_boolean(ab_sweep_ok(sweep)));
 	json_object_set_new(file, "findings", findings);
 	json_array_append_new(checker->files, file);
 }

@@ -186,6 +186,7 @@ static void do_macro(struct ab_context *context, const struct ab_stmt *stmt, int
 	    ab_rules_know(context->rules, name.name, name.len, ab_hash(name.name, name.len)))
 		remember(&context->shadowed, name);
 	if (context->macro_depth++ == 0) {
+		context->macro = name;
 		context->outside = context->sections;
 		context->syntax_outside = context->syntax;
 		context->sections.at.now = (struct ab_section){NULL, 0, true};

@@ -44,6 +44,7 @@ struct ab_context {
 	bool file;    /* .file: the caller looks whether names must be put right, and clears */
 	bool include; /* .include: text we do not see; the caller warns and clears */
 	unsigned macro_depth, repeat_depth;
+	struct ab_section macro;		   /* name of the outermost macro being defined */
 	struct ab_section_state sections, outside; /* `outside`: saved while in a macro body */
 	struct ab_syntax syntax_outside;
 	struct ab_names declared; /* sections whose flags were given */

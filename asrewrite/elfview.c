@@ -234,11 +234,13 @@ static void *map_file(const char *path, size_t *size)
 
 	if (fd < 0)
 		return MAP_FAILED;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+	} else if (S_ISREG(st.st_mode) && st.st_size == 0) {
+		errno = ENOEXEC;
+	} else {
 		*size = (size_t)st.st_size;
 		map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	} else {
-		errno = S_ISREG(st.st_mode) ? ENODATA : EINVAL;
 	}
 	close(fd);
 	return map;

@@ -52,7 +52,8 @@ void ab_emit_mode(struct ab_edits *edits, const struct ab_target *target, size_t
 void ab_emit_line(struct ab_edits *edits, const struct ab_target *target, size_t at, unsigned line,
 		  const char *name);
 
-/* Write `name` as the inside of an assembler string; room for 2 * strlen + 1. Returns its length. */
+/* Write `name` as the inside of an assembler string; room for 2 * strlen + 1. Returns its length.
+ */
 size_t ab_quote(char *out, const char *name);
 
 /* Bytes of one x86 NOP sequence of `len` bytes (<= 64) for AB_MODE_*; returns NOP instructions. */

@@ -9,6 +9,7 @@ struct judge {
 	struct ab_sweep *sweep;
 	const struct ab_elf *elf;
 	const struct ab_decoder *decoder;
+	struct ab_rules *rules;
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -121,6 +122,51 @@ static void judge_pads(struct judge *judge, const struct ab_annotation *annotati
 		misplaced(judge, annotation, "pad is not made of NOPs");
 }
 
+/* How many symbols back an enclosing one is looked for. */
+#define NEAR_SYMBOLS 64
+
+const struct ab_directive *ab_judge_place(const struct ab_elf *elf, struct ab_rules *rules,
+					  enum ab_verdict verdict, uint32_t section,
+					  uint64_t offset)
+{
+	const char *name = elf->sections[section].name;
+	const struct ab_directive *found;
+	uint32_t i = ab_elf_first_symbol(elf, section, offset + 1);
+	uint64_t nearest = UINT64_MAX;
+
+	if (!rules)
+		return NULL;
+	found = ab_rules_judge(rules, verdict, AB_SCOPE_SECTION, name, strlen(name));
+	for (unsigned tried = 0; !found && i-- > 0 && tried < NEAR_SYMBOLS; tried++) {
+		const struct ab_elf_symbol *symbol = &elf->symbols[elf->by_address[i]];
+
+		if (symbol->section != section)
+			break;
+		if (nearest == UINT64_MAX)
+			nearest = symbol->offset;
+		if (symbol->offset == nearest || offset - symbol->offset < symbol->size)
+			found = ab_rules_judge(rules, verdict, AB_SCOPE_SYMBOL, symbol->name,
+					       strlen(symbol->name));
+	}
+	return found;
+}
+
+/* A site that would be rewritten, and then copied with a call relative to its old place. */
+static void judge_copied(struct judge *judge, const struct ab_annotation *annotation)
+{
+	const struct ab_directive *deny;
+
+	if (annotation->record.flags & AB_F_COPIED)
+		return;
+	deny = ab_judge_place(judge->elf, judge->rules, AB_DENY, annotation->section,
+			      ab_insn_start(annotation));
+	if (deny)
+		misplaced(judge, annotation,
+			  "rule line %u says this code is copied, the record "
+			  "does not",
+			  deny->line);
+}
+
 static void judge_site(struct judge *judge, const struct ab_annotation *annotation)
 {
 	struct content content;
@@ -143,6 +189,8 @@ static void judge_site(struct judge *judge, const struct ab_annotation *annotati
 		judge_single(judge, annotation, &content);
 	if (judge->sweep->misplaced == before)
 		judge_pads(judge, annotation);
+	if (judge->sweep->misplaced == before)
+		judge_copied(judge, annotation);
 }
 
 /* `reach`: end of the last site before, in the same section. */
@@ -166,9 +214,9 @@ static void judge_record(struct judge *judge, const struct ab_annotation *annota
 }
 
 void ab_judge_records(struct ab_sweep *sweep, const struct ab_elf *elf, const struct ab_annotdb *db,
-		      const struct ab_decoder *decoder)
+		      const struct ab_decoder *decoder, struct ab_rules *rules)
 {
-	struct judge judge = {sweep, elf, decoder};
+	struct judge judge = {sweep, elf, decoder, rules};
 	const struct ab_annotation *before = NULL;
 	uint64_t reach = 0;
 

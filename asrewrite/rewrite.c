@@ -70,10 +70,14 @@ static void flush(struct ab_rewriter *rw)
 /* The deny rule that covers this place, or NULL. */
 static const struct ab_directive *denied(struct ab_rewriter *rw)
 {
-	const struct ab_section *section = &rw->context.sections.at.now;
+	const struct ab_context *context = &rw->context;
+	const struct ab_section *section = &context->sections.at.now;
 	const struct ab_directive *deny = NULL;
 
-	if (section->name)
+	if (context->macro_depth)
+		deny = ab_rules_judge(rw->rules, AB_DENY, AB_SCOPE_MACRO, context->macro.name,
+				      context->macro.len);
+	if (!deny && section->name)
 		deny = ab_rules_judge(rw->rules, AB_DENY, AB_SCOPE_SECTION, section->name,
 				      section->len);
 	if (!deny && rw->label)

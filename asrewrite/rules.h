@@ -55,7 +55,7 @@ struct ab_rule {
 	uint8_t raw;		      /* mnemonic is .byte */
 };
 
-enum ab_scope { AB_SCOPE_OUTPUT, AB_SCOPE_SECTION, AB_SCOPE_SYMBOL };
+enum ab_scope { AB_SCOPE_OUTPUT, AB_SCOPE_SECTION, AB_SCOPE_SYMBOL, AB_SCOPE_MACRO };
 enum ab_verdict {
 	AB_DENY,   /* annotate as copied code (AB_F_COPIED), no pad */
 	AB_SKIP,   /* leave the whole file alone */

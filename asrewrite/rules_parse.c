@@ -353,21 +353,24 @@ static void parse_rule(struct parser *parser, struct word words[COLUMNS], size_t
 	add_mnemonics(parser, &words[0]);
 }
 
+#define SCOPE(name) (1 << AB_SCOPE_##name)
 static const struct {
 	const char *word;
 	enum ab_verdict verdict;
 	bool file; /* a file name stands before the scope */
 	uint8_t scopes;
 } verdicts[] = {
-	{"deny", AB_DENY, false,
-	 1 << AB_SCOPE_OUTPUT | 1 << AB_SCOPE_SECTION | 1 << AB_SCOPE_SYMBOL},
-	{"skip", AB_SKIP, false, 1 << AB_SCOPE_OUTPUT},
-	{"use", AB_USE, true, 1 << AB_SCOPE_OUTPUT},
-	{"except", AB_EXCEPT, false, 1 << AB_SCOPE_SECTION | 1 << AB_SCOPE_SYMBOL},
+	{"deny", AB_DENY, false, SCOPE(OUTPUT) | SCOPE(SECTION) | SCOPE(SYMBOL) | SCOPE(MACRO)},
+	{"skip", AB_SKIP, false, SCOPE(OUTPUT)},
+	{"use", AB_USE, true, SCOPE(OUTPUT)},
+	{"except", AB_EXCEPT, false, SCOPE(SECTION) | SCOPE(SYMBOL)},
 };
 
-static const char *const scope_names[] = {
-	[AB_SCOPE_OUTPUT] = "output", [AB_SCOPE_SECTION] = "section", [AB_SCOPE_SYMBOL] = "symbol"};
+static const char *const scope_names[] = {[AB_SCOPE_OUTPUT] = "output",
+					  [AB_SCOPE_SECTION] = "section",
+					  [AB_SCOPE_SYMBOL] = "symbol",
+					  [AB_SCOPE_MACRO] = "macro"};
+#define SCOPES (sizeof(scope_names) / sizeof(scope_names[0]))
 
 /* VERDICT [FILE] SCOPE REGEX reason... */
 static void parse_directive(struct parser *parser, size_t kind, char *p, char *end)
@@ -384,9 +387,9 @@ static void parse_directive(struct parser *parser, size_t kind, char *p, char *e
 	if (!next_word(&p, end, &scope) || !next_word(&p, end, &regex) ||
 	    !next_word(&p, end, &reason))
 		return complain(parser, NULL, "want: scope, regular expression and a reason");
-	while (s < 3 && !is_word(&scope, scope_names[s]))
+	while (s < SCOPES && !is_word(&scope, scope_names[s]))
 		s++;
-	if (s == 3 || !(verdicts[kind].scopes & (1 << s)))
+	if (s == SCOPES || !(verdicts[kind].scopes & (1 << s)))
 		return complain(parser, &scope, "this directive does not take that scope");
 	if (reason.text + reason.len < end)
 		reason.text[reason.len] = ' '; /* the reason is the rest of the line */

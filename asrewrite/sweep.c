@@ -153,35 +153,10 @@ static uint64_t data_end(struct walk *walk, uint64_t at)
 	return walk->data_until > at ? walk->data_until : at;
 }
 
-/* An `except` rule for the section or for a symbol around or next before `at`. */
-static const struct ab_directive *exception(const struct walk *walk, uint64_t at)
-{
-	const struct ab_elf *elf = walk->elf;
-	const char *name = elf->sections[walk->section].name;
-	const struct ab_directive *found;
-	uint32_t i = ab_elf_first_symbol(elf, walk->section, at + 1);
-	uint64_t nearest = UINT64_MAX;
-
-	if (!walk->rules)
-		return NULL;
-	found = ab_rules_judge(walk->rules, AB_EXCEPT, AB_SCOPE_SECTION, name, strlen(name));
-	for (unsigned tried = 0; !found && i-- > 0 && tried < 64; tried++) {
-		const struct ab_elf_symbol *symbol = &elf->symbols[elf->by_address[i]];
-
-		if (symbol->section != walk->section)
-			break;
-		if (nearest == UINT64_MAX)
-			nearest = symbol->offset;
-		if (symbol->offset == nearest || at - symbol->offset < symbol->size)
-			found = ab_rules_judge(walk->rules, AB_EXCEPT, AB_SCOPE_SYMBOL,
-					       symbol->name, strlen(symbol->name));
-	}
-	return found;
-}
-
 static void unannotated(struct walk *walk, uint64_t at, const struct ab_insn *insn)
 {
-	const struct ab_directive *except = exception(walk, at);
+	const struct ab_directive *except =
+		ab_judge_place(walk->elf, walk->rules, AB_EXCEPT, walk->section, at);
 	struct ab_finding *finding =
 		ab_sweep_add(walk->sweep, except ? AB_FOUND_EXCEPTED : AB_FOUND_UNANNOTATED,
 			     walk->section, at, insn->length);
@@ -286,7 +261,7 @@ void ab_sweep(struct ab_sweep *sweep, const struct ab_elf *elf, const struct ab_
 		.sweep = sweep, .elf = elf, .db = db, .decoder = decoder, .rules = rules};
 
 	memset(sweep, 0, sizeof(*sweep));
-	ab_judge_records(sweep, elf, db, decoder);
+	ab_judge_records(sweep, elf, db, decoder, rules);
 	for (uint32_t i = 1; i < elf->nsections; i++) {
 		if (!ab_elf_is_code(elf, i))
 			continue;

@@ -5,16 +5,17 @@ import json
 import sys
 
 
-def rows(counts, prefix=""):
-    for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        print(f"{prefix}{name}\t{count}")
+def rows(table, prefix=""):
+    for name, row in sorted(table.items(), key=lambda item: (-item[1]["sites"], item[0])):
+        if row["sites"]:
+            print(f"{prefix}{name}\t{row['sites']}")
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as stream:
         report = json.load(stream)
     file = report["files"][0]
-    print(f"all\t{file['total']}")
+    print(f"all\t{file['sites']}")
     rows(file["mnemonics"])
     rows(file["sections"], "in ")
 

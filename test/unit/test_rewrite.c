@@ -14,7 +14,8 @@ static struct ab_rules *some_rules(void)
 		"ins{bwl} * * INS 5 after -\n"
 		".byte 0f.01.c9 * MWAIT 5 after -\n"
 		"deny section \\.alt copied\n"
-		"deny symbol ^copied$ copied\n");
+		"deny symbol ^copied$ copied\n"
+		"deny macro ^zap$ copied\n");
 }
 
 static struct ab_stats stats_of(const char *text)
@@ -137,6 +138,7 @@ static void test_macros(void **state)
 	expect_sites(".irp op,cli,nop\n\\op\n.endr\n", 1);
 	expect_text(".macro m op\n1: \\op # c\n.endm\nm rdmsr\n",
 		    "1: 7000001:\\op;7000002:;.ifeqs \"\\op\",\"rdmsr\";.byte");
+	assert_int_equal(stats_of(".macro zap\ncli\n.endm\ncli\n").copied, 1);
 	assert_int_equal(stats_of(".macro m op\n\\op\n.endm\nm nop\n").hidden, 1);
 }
 

@@ -85,7 +85,10 @@ static int use_module(const char *name)
 	return 1;
 }
 
-/* No hardware for a driver (ENODEV) is an answer of its init code, not a failure. */
+/*
+ * Two errors are no failures: ENODEV, no hardware, is an answer of the
+ * driver's own code; ENOENT means that it needs another module loaded.
+ */
 static int load_use_unload(const char *name, const char *path)
 {
 	int fd = open(path, O_RDONLY);
@@ -93,11 +96,11 @@ static int load_use_unload(const char *name, const char *path)
 	if (fd < 0)
 		return 0;
 	int status = (int)syscall(SYS_finit_module, fd, "", 0);
-	int no_device = status && errno == ENODEV;
+	int excused = status && (errno == ENODEV || errno == ENOENT);
 
 	close(fd);
 	if (status)
-		return no_device;
+		return excused;
 	int used = use_module(name);
 
 	return syscall(SYS_delete_module, name, O_NONBLOCK) == 0 && used;
