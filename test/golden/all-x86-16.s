@@ -192,15 +192,9 @@ all:
 	mov %cs,%cx
 	mov %cs,%ecx
 	mov %cs,(%bx)
-	mov %cx,%cs
-	mov %ecx,%cs
-	mov (%bx),%cs
 	movw %cs,%cx
 	movw %cs,(%bx)
-	movw %cx,%cs
-	movw (%bx),%cs
 	movl %cs,%ecx
-	movl %ecx,%cs
 	mov %ss,%cx
 	mov %ss,%ecx
 	mov %ss,(%bx)
@@ -306,10 +300,6 @@ all:
 	lss (%bx),%ecx
 	lssw (%bx),%cx
 	lssl (%bx),%ecx
-	rdfsbase %ecx
-	rdgsbase %ecx
-	wrfsbase %ecx
-	wrgsbase %ecx
 
 # control transfers
 	iret
@@ -630,15 +620,9 @@ all:
 	pop es
 	popw es
 	popd es
-	mov cs,ax
-	mov cs,eax
-	movd cs,eax
-	movw cs,ax
 	mov ax,cs
 	mov eax,cs
 	mov word ptr [bx],cs
-	mov cs,word ptr [bx]
-	mov cs,[bx]
 	mov [bx],cs
 	push cs
 	pushw cs
@@ -722,8 +706,6 @@ all:
 	lss ecx,fword ptr [bx]
 	lss cx,dword ptr [bx]
 	lssd ecx,[bx]
-	rdfsbase ecx
-	wrgsbase ecx
 	iret
 	iretw
 	iretd
@@ -860,8 +842,6 @@ all:
 	.byte 0xf3,0x0f,0x09
 	.byte 0xF3,0x0F,0x01,0xFE
 	.byte 0xF2,0x0F,0x01,0xFF
-	.byte 0xf2,0x0f,0x01,0xfe
-	.byte 0xf3,0x0f,0x01,0xff
 
 # any case
 	CLI
@@ -871,3 +851,4 @@ all:
 	MovW %Ds,%aX
 	RDMSR
 	.BYTE 0X0F,0X01,0XCA
+	.byte 0xcd,0x80

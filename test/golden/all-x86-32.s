@@ -191,15 +191,9 @@ all:
 	mov %cs,%cx
 	mov %cs,%ecx
 	mov %cs,(%ebx)
-	mov %cx,%cs
-	mov %ecx,%cs
-	mov (%ebx),%cs
 	movw %cs,%cx
 	movw %cs,(%ebx)
-	movw %cx,%cs
-	movw (%ebx),%cs
 	movl %cs,%ecx
-	movl %ecx,%cs
 	mov %ss,%cx
 	mov %ss,%ecx
 	mov %ss,(%ebx)
@@ -305,10 +299,6 @@ all:
 	lss (%ebx),%ecx
 	lssw (%ebx),%cx
 	lssl (%ebx),%ecx
-	rdfsbase %ecx
-	rdgsbase %ecx
-	wrfsbase %ecx
-	wrgsbase %ecx
 
 # control transfers
 	iret
@@ -629,15 +619,9 @@ all:
 	pop es
 	popw es
 	popd es
-	mov cs,ax
-	mov cs,eax
-	movd cs,eax
-	movw cs,ax
 	mov ax,cs
 	mov eax,cs
 	mov word ptr [ebx],cs
-	mov cs,word ptr [ebx]
-	mov cs,[ebx]
 	mov [ebx],cs
 	push cs
 	pushw cs
@@ -721,8 +705,6 @@ all:
 	lss ecx,fword ptr [ebx]
 	lss cx,dword ptr [ebx]
 	lssd ecx,[ebx]
-	rdfsbase ecx
-	wrgsbase ecx
 	iret
 	iretw
 	iretd
@@ -857,8 +839,6 @@ all:
 	.byte 0xf3,0x0f,0x09
 	.byte 0xF3,0x0F,0x01,0xFE
 	.byte 0xF2,0x0F,0x01,0xFF
-	.byte 0xf2,0x0f,0x01,0xfe
-	.byte 0xf3,0x0f,0x01,0xff
 
 # any case
 	CLI
@@ -868,3 +848,4 @@ all:
 	MovW %Ds,%aX
 	RDMSR
 	.BYTE 0X0F,0X01,0XCA
+	.byte 0xcd,0x80

@@ -37,10 +37,6 @@ all:
 	mov %rcx,%cr8
 	movq %cr8,%rcx
 	movq %rcx,%cr8
-	mov %cr15,%rcx
-	mov %rcx,%cr15
-	movq %cr15,%rcx
-	movq %rcx,%cr15
 	mov %db0,%rcx
 	mov %rcx,%db0
 	movq %db0,%rcx
@@ -196,18 +192,10 @@ all:
 	mov %cs,%ecx
 	mov %cs,%rcx
 	mov %cs,(%rbx)
-	mov %cx,%cs
-	mov %ecx,%cs
-	mov %rcx,%cs
-	mov (%rbx),%cs
 	movw %cs,%cx
 	movw %cs,(%rbx)
-	movw %cx,%cs
-	movw (%rbx),%cs
 	movl %cs,%ecx
-	movl %ecx,%cs
 	movq %cs,%rcx
-	movq %rcx,%cs
 	mov %ss,%cx
 	mov %ss,%ecx
 	mov %ss,%rcx
@@ -631,15 +619,9 @@ all:
 	mov es,word ptr [rbx]
 	mov es,[rbx]
 	mov [rbx],es
-	mov cs,ax
-	mov cs,eax
-	movd cs,eax
-	movw cs,ax
 	mov ax,cs
 	mov eax,cs
 	mov word ptr [rbx],cs
-	mov cs,word ptr [rbx]
-	mov cs,[rbx]
 	mov [rbx],cs
 	mov ss,ax
 	mov ss,eax
@@ -858,3 +840,4 @@ all:
 	MovW %Ds,%aX
 	RDMSR
 	.BYTE 0X0F,0X01,0XCA
+	.byte 0xcd,0x80

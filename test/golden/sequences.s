@@ -22,7 +22,6 @@ start:
 	sti; ret			# expect 1
 	sti; cli			# expect 2
 	sti; sti; hlt			# expect 2: the second is fused
-	.byte 0xfb, 0xf4		# none: no rule for these raw bytes
 # -- the shadow of loads of %ss
 	mov %eax, %ss			# expect 1: pad in front
 	mov %rax, %rsp

@@ -98,12 +98,17 @@ static int load_use_unload(const char *name, const char *path)
 	int status = (int)syscall(SYS_finit_module, fd, "", 0);
 	int excused = status && (errno == ENODEV || errno == ENOENT);
 
+	if (status)
+		printf("init: load %s: %s\n", name, strerror(errno));
 	close(fd);
 	if (status)
 		return excused;
 	int used = use_module(name);
 
-	return syscall(SYS_delete_module, name, O_NONBLOCK) == 0 && used;
+	if (syscall(SYS_delete_module, name, O_NONBLOCK) == 0)
+		return used;
+	printf("init: unload %s: %s\n", name, strerror(errno));
+	return errno == EBUSY && used; /* has no exit code: made to stay */
 }
 
 static int is_module(const struct dirent *entry)

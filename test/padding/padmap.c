@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What may differ between plain and padded code, besides the pads:
+ *
+ * - A branch over a pad may need a longer displacement (rel8, rel32).
+ * - Alignment: the filler in front of an aligned label changes its length. The
+ *   filler has no end of its own: an instruction that looks like filler (a
+ *   static key's 5-byte nop, a patchable function entry) may follow. So whole
+ *   runs are read, the common instructions at their ends are taken as equal,
+ *   and what is left in between must end at an aligned address.
+ * - The nops behind the first variant of an ALTERNATIVE, which make room for
+ *   the longer one, become fewer when a pad made room already.
+ */
+#include "test/padding/padmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILLER_ALIGN 8 /* gcc aligns code to 8 or more */
+
+struct side {
+	const struct code *code;
+	uint64_t at;
+	struct ab_insn insn;
+	bool good; /* `insn` was decoded */
+};
+
+struct stepper {
+	struct padmap *map;
+	const struct ab_decoder *decoder;
+	struct side plain, padded;
+	const struct ab_annotation *sites;
+	size_t nsites, site;
+	uint8_t mode;
+	struct difference *difference;
+};
+
+const struct ab_elf_reloc *reloc_in(const struct code *code, uint64_t offset, uint64_t len)
+{
+	size_t low = 0, high = code->nrelocs;
+
+	while (low < high) { /* first relocation that ends behind `offset` */
+		size_t middle = low + (high - low) / 2;
+		const struct ab_elf_reloc *reloc = &code->relocs[middle];
+
+		if (reloc->offset + ab_elf_reloc_width(code->elf, reloc->type) <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < code->nrelocs && code->relocs[low].offset < offset + len ? &code->relocs[low]
+									      : NULL;
+}
+
+static void *grow(void *list, size_t count, size_t size)
+{
+	if (count & (count - 1)) /* doubles at powers of two */
+		return list;
+	list = realloc(list, (count ? count * 2 : 1) * size);
+	if (!list)
+		abort();
+	return list;
+}
+
+static void add_span(struct stepper *st, uint64_t plain_len, uint64_t padded_len, bool linear,
+		     bool pad)
+{
+	struct padmap *map = st->map;
+	struct span *last = map->nspans ? &map->spans[map->nspans - 1] : NULL;
+
+	if (linear && last && last->linear) {
+		last->plain_len += plain_len;
+		last->padded_len += padded_len;
+	} else {
+		map->spans = grow(map->spans, map->nspans, sizeof(*map->spans));
+		map->spans[map->nspans++] = (struct span){st->plain.at, st->padded.at, plain_len,
+							  padded_len,	linear,	       pad};
+	}
+	st->plain.at += plain_len;
+	st->padded.at += padded_len;
+}
+
+static bool differ(struct stepper *st, const char *what)
+{
+	*st->difference = (struct difference){st->plain.at, st->padded.at, what};
+	return false;
+}
+
+static void decode(struct stepper *st, struct side *side)
+{
+	side->good = side->at < side->code->size &&
+		     ab_decode(st->decoder, st->mode, side->code->data + side->at,
+			       side->code->size - side->at, &side->insn);
+}
+
+/* ---- pads ---- */
+
+static bool remove_pad(struct stepper *st, uint64_t end)
+{
+	uint64_t len = end - st->padded.at;
+
+	if (!len)
+		return true;
+	if (end > st->padded.code->size ||
+	    !ab_is_pad(st->decoder, st->mode, st->padded.code->data + st->padded.at, len))
+		return differ(st, "pad is not made of NOPs");
+	st->map->pads += len;
+	add_span(st, 0, len, false, true);
+	return true;
+}
+
+/* Pads that begin here; passes sites that are done, and mode markers. */
+static bool remove_pads(struct stepper *st)
+{
+	for (; st->site < st->nsites; st->site++) {
+		const struct ab_annotation *site = &st->sites[st->site];
+
+		if (site->offset > st->padded.at)
+			return true;
+		if (ab_is_marker(site)) {
+			st->mode = ab_mode_of(site);
+			continue;
+		}
+		if (st->padded.at == site->offset && site->record.insn_off)
+			return remove_pad(st, ab_insn_start(site));
+		if (st->padded.at < ab_insn_end(site))
+			return true;
+		if (st->padded.at == ab_insn_end(site) && !remove_pad(st, ab_site_end(site)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- filler ---- */
+
+static bool is_filler(const struct stepper *st, const struct side *side)
+{
+	const uint8_t *bytes = side->code->data + side->at;
+
+	return side->good && !side->insn.by_hand &&
+	       (side->insn.zydis.mnemonic == ZYDIS_MNEMONIC_INT3 ||
+		side->insn.zydis.mnemonic == ZYDIS_MNEMONIC_XCHG ||
+		ab_is_pad(st->decoder, st->mode, bytes, side->insn.length));
+}
+
+#define RUN_MAX 4096 /* instructions; `.skip 4096, 0xcc` pages exist */
+
+struct run {
+	uint64_t start, end;
+	uint8_t lengths[RUN_MAX];
+	unsigned count;
+};
+
+static void read_run(struct stepper *st, struct side side, uint64_t limit, struct run *run)
+{
+	run->start = run->end = side.at;
+	for (run->count = 0; run->count < RUN_MAX && run->end < limit; run->count++) {
+		side.at = run->end;
+		decode(st, &side);
+		if (!is_filler(st, &side) || run->end + side.insn.length > limit)
+			break;
+		run->lengths[run->count] = side.insn.length;
+		run->end += side.insn.length;
+	}
+}
+
+static uint64_t next_site(const struct stepper *st)
+{
+	for (size_t i = st->site; i < st->nsites; i++)
+		if (!ab_is_marker(&st->sites[i]) && st->sites[i].offset >= st->padded.at)
+			return st->sites[i].offset;
+	return st->padded.code->size;
+}
+
+/*
+ * Cut equal instructions from the ends of both runs. The best cut is where
+ * both ends are aligned, then where one is; without any, the last possible.
+ * Returns true if an end is aligned.
+ */
+static bool cut_tails(const struct stepper *st, struct run *plain, struct run *padded)
+{
+	uint64_t p = plain->end, q = padded->end, best_p = p, best_q = q;
+	unsigned i = plain->count, j = padded->count, best = 0;
+
+	for (;;) {
+		unsigned score = (p % FILLER_ALIGN == 0) + (q % FILLER_ALIGN == 0);
+
+		if (score >= best) {
+			best = score;
+			best_p = p;
+			best_q = q;
+		}
+		if (best == 2 || !i || !j || plain->lengths[i - 1] != padded->lengths[j - 1] ||
+		    memcmp(st->plain.code->data + p - plain->lengths[i - 1],
+			   st->padded.code->data + q - plain->lengths[i - 1],
+			   plain->lengths[i - 1]) != 0)
+			break;
+		p -= plain->lengths[--i];
+		q -= padded->lengths[--j];
+	}
+	plain->end = best_p;
+	padded->end = best_q;
+	return best > 0;
+}
+
+/* Filler on at least one side, and it is not the same instruction on both. */
+static bool pass_filler(struct stepper *st)
+{
+	static struct run plain, padded;
+	const struct span *last = st->map->nspans ? &st->map->spans[st->map->nspans - 1] : NULL;
+	bool at_pad = last && last->pad;
+	uint64_t limit = next_site(st);
+
+	read_run(st, st->plain, st->plain.code->size, &plain);
+	read_run(st, st->padded, limit, &padded);
+	at_pad |= padded.end == limit && st->site < st->nsites;
+	if (!plain.count && !padded.count)
+		return differ(st, "instructions differ");
+	if (!cut_tails(st, &plain, &padded) && !at_pad)
+		return differ(st, "filler differs, and no alignment or pad explains it");
+	if (plain.end == plain.start && padded.end == padded.start)
+		return differ(st, "instructions differ");
+	add_span(st, plain.end - plain.start, padded.end - padded.start,
+		 plain.end - plain.start == padded.end - padded.start, false);
+	return true;
+}
+
+/* ---- instructions ---- */
+
+static bool is_relative(const struct side *side)
+{
+	return !side->insn.by_hand && (side->insn.zydis.attributes & ZYDIS_ATTRIB_IS_RELATIVE);
+}
+
+/* Bytes of the displacement of a relative operand: a branch's immediate, or of memory at %rip. */
+static uint64_t field_of(const struct side *side, uint64_t *width)
+{
+	const ZydisDecodedInstruction *insn = &side->insn.zydis;
+
+	if (insn->raw.imm[0].is_relative) {
+		*width = insn->raw.imm[0].size / 8;
+		return side->at + insn->raw.imm[0].offset;
+	}
+	*width = insn->raw.disp.size / 8;
+	return side->at + insn->raw.disp.offset;
+}
+
+static uint64_t target_of(const struct side *side, const struct stepper *st)
+{
+	const ZydisDecodedInstruction *insn = &side->insn.zydis;
+	int64_t distance =
+		insn->raw.imm[0].is_relative ? insn->raw.imm[0].value.s : insn->raw.disp.value;
+	uint64_t target = side->at + insn->length + (uint64_t)distance;
+
+	return st->mode == AB_MODE_64 ? target : (uint32_t)target;
+}
+
+static bool in_field(uint64_t offset, uint64_t field, uint64_t width)
+{
+	return offset >= field && offset < field + width;
+}
+
+/* Equal but for the displacement [field, field + width) and what relocations fill in. */
+static bool same_bytes(const struct stepper *st, uint64_t len, uint64_t field, uint64_t width)
+{
+	const struct code *p = st->plain.code, *q = st->padded.code;
+
+	for (uint64_t i = 0; i < len; i++)
+		if (p->data[st->plain.at + i] != q->data[st->padded.at + i] &&
+		    !in_field(st->plain.at + i, field, width) &&
+		    (!reloc_in(p, st->plain.at + i, 1) || !reloc_in(q, st->padded.at + i, 1)))
+			return false;
+	return true;
+}
+
+static void add_target(struct stepper *st)
+{
+	struct padmap *map = st->map;
+
+	map->targets = grow(map->targets, map->ntargets, sizeof(*map->targets));
+	map->targets[map->ntargets++] = (struct target){
+		st->plain.at, st->padded.at, target_of(&st->plain, st), target_of(&st->padded, st)};
+}
+
+/* A relative operand whose distance the assembler knew. */
+static bool same_relative(struct stepper *st)
+{
+	const ZydisDecodedInstruction *p = &st->plain.insn.zydis, *q = &st->padded.insn.zydis;
+	uint64_t width, field = field_of(&st->plain, &width);
+	uint64_t padded_width, padded_field = field_of(&st->padded, &padded_width);
+
+	if (reloc_in(st->plain.code, field, width))
+		return p->length == q->length && same_bytes(st, p->length, 0, 0);
+	if (p->mnemonic != q->mnemonic || p->raw.prefix_count != q->raw.prefix_count ||
+	    reloc_in(st->padded.code, padded_field, padded_width))
+		return false;
+	if (p->length == q->length && !same_bytes(st, p->length, field, width))
+		return false;
+	add_target(st);
+	return true;
+}
+
+static bool same_instruction(struct stepper *st)
+{
+	if (!st->plain.good || !st->padded.good)
+		return false;
+	if (is_relative(&st->plain) && is_relative(&st->padded))
+		return same_relative(st);
+	return st->plain.insn.length == st->padded.insn.length &&
+	       same_bytes(st, st->plain.insn.length, 0, 0);
+}
+
+static bool step(struct stepper *st)
+{
+	if (!remove_pads(st))
+		return false;
+	decode(st, &st->plain);
+	decode(st, &st->padded);
+	if (same_instruction(st)) {
+		uint64_t p = st->plain.insn.length, q = st->padded.insn.length;
+
+		st->map->instructions++;
+		add_span(st, p, q, p == q, false);
+		return true;
+	}
+	if (is_filler(st, &st->plain) || is_filler(st, &st->padded))
+		return pass_filler(st);
+	/* data in code: byte by byte, while nothing decodes */
+	if (!st->plain.good && !st->padded.good && st->plain.at < st->plain.code->size &&
+	    st->padded.at < st->padded.code->size && same_bytes(st, 1, 0, 0)) {
+		add_span(st, 1, 1, true, false);
+		return true;
+	}
+	return differ(st, "instructions differ");
+}
+
+bool padmap_make(struct padmap *map, const struct ab_decoder *decoder, const struct code *plain,
+		 const struct code *padded, const struct ab_annotation *sites, size_t nsites,
+		 struct difference *difference)
+{
+	struct stepper st = {.map = map,
+			     .decoder = decoder,
+			     .plain = {.code = plain},
+			     .padded = {.code = padded},
+			     .sites = sites,
+			     .nsites = nsites,
+			     .mode = padded->elf->mode,
+			     .difference = difference};
+
+	memset(map, 0, sizeof(*map));
+	while (st.plain.at < plain->size || st.padded.at < padded->size)
+		if (!step(&st))
+			return false;
+	for (size_t i = 0; i < map->ntargets; i++) {
+		const struct target *target = &map->targets[i];
+
+		/* a target outside of the section was no branch within it: data that looks like one
+		 */
+		if (target->padded > padded->size && target->plain > plain->size)
+			continue;
+		if (!padmap_same(map, target->plain, target->padded)) {
+			*difference = (struct difference){target->plain_at, target->padded_at,
+							  "branch leads elsewhere"};
+			return false;
+		}
+	}
+	return true;
+}
+
+void padmap_free(struct padmap *map)
+{
+	free(map->spans);
+	free(map->targets);
+	memset(map, 0, sizeof(*map));
+}
+
+static bool span_joins(const struct span *span, uint64_t plain, uint64_t padded)
+{
+	if (padded == span->padded && plain == span->plain)
+		return true;
+	if (padded == span->padded + span->padded_len && plain == span->plain + span->plain_len)
+		return true;
+	return span->linear && padded - span->padded == plain - span->plain;
+}
+
+/* Where filler disappeared, one padded address stands for two plain ones: look at all its spans. */
+bool padmap_same(const struct padmap *map, uint64_t plain, uint64_t padded)
+{
+	size_t low = 0, high = map->nspans;
+
+	while (low < high) { /* first span that ends at or behind `padded` */
+		size_t middle = low + (high - low) / 2;
+
+		if (map->spans[middle].padded + map->spans[middle].padded_len < padded)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < map->nspans && map->spans[low].padded <= padded; low++)
+		if (span_joins(&map->spans[low], plain, padded))
+			return true;
+	return plain == 0 && padded == 0;
+}
