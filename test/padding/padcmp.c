@@ -176,7 +176,7 @@ static void compare_data(struct pair *pair, uint32_t section, const struct code 
 		return;
 	for (uint64_t i = 0; i < plain->size; i++)
 		if (plain->data[i] != padded->data[i] &&
-		    (!reloc_in(plain, i, 1) || !reloc_in(padded, i, 1))) {
+		    !(holds_addend(plain, i) && holds_addend(padded, i))) {
 			differ(pair, "%s+0x%" PRIx64 ": data differs", name, i);
 			return;
 		}
@@ -214,6 +214,8 @@ static bool same_place(const struct pair *pair, const struct ab_elf_reloc *plain
 	uint32_t target = pair->padded.symbols[padded->symbol].section;
 	uint64_t p = (uint64_t)plain->addend, q = (uint64_t)padded->addend;
 
+	if (p == q && q > pair->padded.sections[target].size)
+		return true; /* no place in this section: arithmetic with its address */
 	if (!is_pc_relative(&pair->padded, padded->type))
 		return same_offset(pair, target, p, q);
 	if (ab_elf_is_code(&pair->padded, section)) /* relative to the instruction's end */

@@ -64,4 +64,7 @@ bool padmap_same(const struct padmap *map, uint64_t plain, uint64_t padded);
 /* The relocation that covers a byte of [offset, offset + len), or NULL. */
 const struct ab_elf_reloc *reloc_in(const struct code *code, uint64_t offset, uint64_t len);
 
+/* True if the byte is part of an addend kept in the section (i386): compared as such. */
+bool holds_addend(const struct code *code, uint64_t offset);
+
 #endif

@@ -85,30 +85,64 @@ static int use_module(const char *name)
 	return 1;
 }
 
-/*
- * Two errors are no failures: ENODEV, no hardware, is an answer of the
- * driver's own code; ENOENT means that it needs another module loaded.
- */
-static int load_use_unload(const char *name, const char *path)
+enum state { WAITING, LOADED, NO_DEVICE, FAILED };
+
+struct module {
+	char name[256], path[300];
+	enum state state;
+	int order; /* among those loaded, from 1; 0: not loaded */
+};
+
+static void name_module(struct module *module, const char *file)
 {
-	int fd = open(path, O_RDONLY);
+	snprintf(module->path, sizeof(module->path), "/modules/%s", file);
+	snprintf(module->name, sizeof(module->name), "%s", file);
+	*strrchr(module->name, '.') = '\0';
+	for (char *p = module->name; *p; p++)
+		if (*p == '-')
+			*p = '_';
+}
 
-	if (fd < 0)
-		return 0;
-	int status = (int)syscall(SYS_finit_module, fd, "", 0);
-	int excused = status && (errno == ENODEV || errno == ENOENT);
+/* ENOENT: it needs another module first. ENODEV: an answer of the driver's own code. */
+static enum state load(const struct module *module)
+{
+	int fd = open(module->path, O_RDONLY);
+	int error = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
 
-	if (status)
-		printf("init: load %s: %s\n", name, strerror(errno));
 	close(fd);
-	if (status)
-		return excused;
-	int used = use_module(name);
+	return error == 0	 ? LOADED
+	       : error == ENOENT ? WAITING
+	       : error == ENODEV ? NO_DEVICE
+				 : FAILED;
+}
 
-	if (syscall(SYS_delete_module, name, O_NONBLOCK) == 0)
-		return used;
-	printf("init: unload %s: %s\n", name, strerror(errno));
-	return errno == EBUSY && used; /* has no exit code: made to stay */
+/* In as many passes as the modules' dependencies are deep. */
+static int load_all(struct module *modules, int n)
+{
+	int loaded = 0, before;
+
+	do {
+		before = loaded;
+		for (int i = 0; i < n; i++) {
+			if (modules[i].state != WAITING)
+				continue;
+			modules[i].state = load(&modules[i]);
+			if (modules[i].state == LOADED)
+				modules[i].order = ++loaded;
+		}
+	} while (loaded > before);
+	return loaded;
+}
+
+/* EBUSY: it has no exit code, or another such module uses it. */
+static void unload_all(struct module *modules, int n, int loaded)
+{
+	for (; loaded > 0; loaded--)
+		for (int i = 0; i < n; i++)
+			if (modules[i].order == loaded &&
+			    syscall(SYS_delete_module, modules[i].name, O_NONBLOCK) &&
+			    errno != EBUSY)
+				modules[i].state = FAILED;
 }
 
 static int is_module(const struct dirent *entry)
@@ -122,16 +156,20 @@ int run_modules(void)
 {
 	struct dirent **entries;
 	int failures = 0, n = scandir("/modules", &entries, is_module, alphasort);
+	struct module *modules = calloc(n > 0 ? (size_t)n : 1, sizeof(*modules));
 
+	for (int i = 0; i < n; i++)
+		name_module(&modules[i], entries[i]->d_name);
+	int loaded = load_all(modules, n);
+
+	for (int i = 0; i < n; i++)
+		if (modules[i].state == LOADED && !use_module(modules[i].name))
+			modules[i].state = FAILED;
+	unload_all(modules, n, loaded);
 	for (int i = 0; i < n; i++) {
-		char path[300], name[256];
+		int ok = modules[i].state == LOADED || modules[i].state == NO_DEVICE;
 
-		snprintf(path, sizeof(path), "/modules/%s", entries[i]->d_name);
-		snprintf(name, sizeof(name), "%s", entries[i]->d_name);
-		*strrchr(name, '.') = '\0';
-		int ok = load_use_unload(name, path);
-
-		report("module", name, ok);
+		report("module", modules[i].name, ok);
 		failures += !ok;
 	}
 	return failures;
