@@ -307,10 +307,10 @@ static void report_total(struct checker *checker)
 			print_summary("total", &checker->total);
 		return;
 	}
-	object = json_pack("{s:i, s:b, s:s, s:o, s:o}", "version", JSON_VERSION, "ok",
+	object = json_pack("{s:i, s:b, s:o, s:o, s:o}", "version", JSON_VERSION, "ok",
 			   !checker->failed && !checker->unreadable, "rules",
-			   ab_rules_path(checker->rules), "files", checker->files, "total",
-			   json_counts(&checker->total));
+			   text_or_null(ab_rules_path(checker->rules)), "files", checker->files,
+			   "total", json_counts(&checker->total));
 	json_dumpf(object, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(object);

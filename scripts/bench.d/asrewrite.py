@@ -5,8 +5,8 @@
 Usage: scripts/bench asrewrite [--corpus DIR] [--runs N] [--without NAME,...] [--no-scaling]
 
 The corpus is what AFTERBURN_SAVE=DIR or `scripts/build-guest --save-inputs` kept of a build. Every variant
-assembles all of it once a run, variants taking turns so that a slow minute hits all alike; CPU time is
-user + system of the whole process tree. Overhead is the median over runs of (variant - plain as) / plain as
+assembles each input once a run, variants taking turns input by input so that a slow moment hits all alike;
+CPU time is user + system of the whole process tree. Overhead is the median over runs of (variant - plain as) / plain as
 of the same run.
 
   as        plain as, twice (as2): how far two equal things differ here
@@ -23,7 +23,6 @@ import collections
 import csv
 import glob
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -83,24 +82,17 @@ class Variant:
             return argv, dict(self.env, AB_BENCH_INPUT=case.source)
         return argv + [case.source], self.env
 
-    def run(self, cases, out):
-        begin = cpu_of_children()
-        self.failed = 0
-        for case in cases:
-            argv, env = self.command(case, os.path.join(out, case.output))
-            done = subprocess.run(argv, cwd=case.cwd, env=env, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self.failed += done.returncode != 0
-        self.times.append(cpu_of_children() - begin)
+    def run(self, case, out):
+        argv, env = self.command(case, os.path.join(out, case.output))
+        child = subprocess.Popen(argv, cwd=case.cwd, env=env, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, child.returncode, usage = os.wait4(child.pid, 0)  # with all that it waited for
+        self.times[-1] += usage.ru_utime + usage.ru_stime
+        self.failed += child.returncode != 0
 
 
 def base_environment():
     return {k: v for k, v in os.environ.items() if not k.startswith('AFTERBURN_')}
-
-
-def cpu_of_children():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def variants(wrapper, without):
@@ -114,17 +106,19 @@ def variants(wrapper, without):
 def compare(cases, every, runs, out, rows):
     for case in cases:
         os.makedirs(os.path.dirname(os.path.join(out, case.output)), exist_ok=True)
-    for variant in every[:3]:
-        variant.run(cases, out)  # warm: caches, and the binary's pages
-        variant.times.clear()
     for n in range(runs):
-        for variant in every[n % len(every):] + every[:n % len(every)]:
-            print('\r\033[Krun %d of %d: %s' % (n + 1, runs, variant.name), end='', file=sys.stderr)
-            variant.run(cases, out)
-            rows.append(['corpus', variant.name, n + 1, 'cpu_seconds', '%.4f' % variant.times[-1]])
+        for variant in every:
+            variant.times.append(0)
+            variant.failed = 0
+        for m, case in enumerate(cases):
+            if m % 50 == 0:
+                print('\r\033[Krun %d of %d: input %d' % (n + 1, runs, m), end='', file=sys.stderr)
+            first = (n + m) % len(every)
+            for variant in every[first:] + every[:first]:
+                variant.run(case, out)
+        rows += [['corpus', v.name, n + 1, 'cpu_seconds', '%.4f' % v.times[-1]] for v in every]
     print('\r\033[K', end='', file=sys.stderr)
-    for variant in every:
-        rows.append(['corpus', variant.name, 0, 'rejected', variant.failed])
+    rows += [['corpus', v.name, 0, 'rejected', v.failed] for v in every]
 
 
 def print_comparison(every, cases):
@@ -156,35 +150,37 @@ def big_input(cases, size, path):
                 written += len(text)
 
 
-def wait_usage(argv, env):
-    child = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    out = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = status
-    if status:
-        sys.exit('%s: wait status %d' % (argv[0], status))
-    return usage, out
+def measure(argv, env):
+    """(CPU seconds, peak resident bytes) of a command, standard output."""
+    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit('%s: exit code %d: %s' % (argv[1], done.returncode, done.stderr))
+    micro, peak = done.stderr.split()[-2:]
+    return int(micro) / 1e6, int(peak), done.stdout
 
 
-def scale_once(wrapper, path, fake, runs):
+def scale_once(argv, fake, runs):
     """(CPU seconds, peak resident bytes, bytes handed over); `true` stands for as."""
     env = dict(base_environment(), AFTERBURN_AS=shutil.which('true'))
-    argv = [wrapper, '--64', '-o', 'x.o', path]
-    usages = [wait_usage(argv, env)[0] for _ in range(runs)]
-    handed = int(wait_usage(argv, dict(env, AFTERBURN_AS=fake))[1])
-    return (statistics.median(u.ru_utime + u.ru_stime for u in usages),
-            max(u.ru_maxrss for u in usages) * 1024, handed)
+    got = [measure(argv, env) for _ in range(runs)]
+    handed = measure(argv, dict(env, AFTERBURN_AS=fake))[2]
+    return statistics.median(g[0] for g in got), max(g[1] for g in got), int(handed or 0)  # 0: nothing to change, as reads the input itself
 
 
 def scaling(cases, wrapper, runs, tmp, rows):
-    fake = os.path.join(HERE, 'as-size')
+    fake, usage = os.path.join(HERE, 'as-size'), os.path.join(tmp, 'usage')
+    subprocess.run(['gcc', '-O2', '-o', usage, os.path.join(HERE, 'usage.c')], check=True)
     print('\nthe wrapper alone (no assembler behind it), medians of %d runs' % runs)
     print('%8s %9s %9s %12s %12s %14s' % ('MB', 'CPU s', 'ms per MB', 'peak MB', 'handed MB', 'memory / input'))
+    seconds = 0
     for size in (1, 10, 100):
+        if seconds > 3:  # at 10 MB: far from linear, 100 MB would take minutes
+            print('%8d   left out' % size)
+            continue
         path = os.path.join(tmp, 'big.s')
         big_input(cases, size * MB, path)
         real = os.path.getsize(path)
-        seconds, peak, handed = scale_once(wrapper, path, fake, runs)
+        seconds, peak, handed = scale_once([usage, wrapper, '--64', '-o', 'x.o', path], fake, runs)
         print('%8.1f %9.3f %9.2f %12.1f %12.1f %14.2f' %
               (real / MB, seconds, seconds * 1000 / (real / MB), peak / MB, handed / MB, (peak + handed) / real))
         for what, value in (('input_bytes', real), ('cpu_seconds', '%.4f' % seconds),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # table.csv of scripts/demo, one architecture of it, as Markdown tables.
-# Fields: arch,table,"row",stock,afterburned; no field holds a quote, only row
+# Fields: arch,table,"row",stock,afterburned,ratio; no field holds a quote, only row
 # may hold a comma.
 
 function split_row(line,    q) {

@@ -222,7 +222,8 @@ static bool same_place(const struct pair *pair, const struct ab_elf_reloc *plain
 		for (unsigned behind = 4; behind <= 12; behind++)
 			if (same_offset(pair, target, p + behind, q + behind))
 				return true;
-	return same_offset(pair, target, p, q);
+	/* unwind data of signal frames begins a byte before its label */
+	return same_offset(pair, target, p, q) || same_offset(pair, target, p + 1, q + 1);
 }
 
 /* `symbol - label`: a distance from the relocated field back to a place in the same section. */

@@ -17,7 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILLER_ALIGN 8 /* gcc aligns code to 8 or more */
+/* gcc aligns code to 8 or more; i386 kernels align assembler functions to 4 */
+static uint64_t filler_align(const struct code *code)
+{
+	return code->elf->machine == EM_386 ? 4 : 8;
+}
 
 struct side {
 	const struct code *code;
@@ -145,7 +149,6 @@ static bool is_filler(const struct stepper *st, const struct side *side)
 
 	return side->good && !side->insn.by_hand &&
 	       (side->insn.zydis.mnemonic == ZYDIS_MNEMONIC_INT3 ||
-		side->insn.zydis.mnemonic == ZYDIS_MNEMONIC_XCHG ||
 		ab_is_pad(st->decoder, st->mode, bytes, side->insn.length));
 }
 
@@ -180,23 +183,25 @@ static uint64_t next_site(const struct stepper *st)
 
 /*
  * Cut equal instructions from the ends of both runs. The best cut is where
- * both ends are aligned, then where one is; without any, the last possible.
- * Returns true if an end is aligned.
+ * both ends are aligned, then where one is; of equally good ones the longest.
+ * Returns true if both ends are aligned; in i386 code one will do, where gcc
+ * gives up an alignment that would cost too much (.p2align 4,,7).
  */
 static bool cut_tails(const struct stepper *st, struct run *plain, struct run *padded)
 {
 	uint64_t p = plain->end, q = padded->end, best_p = p, best_q = q;
+	uint64_t align = filler_align(st->plain.code);
 	unsigned i = plain->count, j = padded->count, best = 0;
 
 	for (;;) {
-		unsigned score = (p % FILLER_ALIGN == 0) + (q % FILLER_ALIGN == 0);
+		unsigned score = (p % align == 0) + (q % align == 0);
 
 		if (score >= best) {
 			best = score;
 			best_p = p;
 			best_q = q;
 		}
-		if (best == 2 || !i || !j || plain->lengths[i - 1] != padded->lengths[j - 1] ||
+		if (!i || !j || plain->lengths[i - 1] != padded->lengths[j - 1] ||
 		    memcmp(st->plain.code->data + p - plain->lengths[i - 1],
 			   st->padded.code->data + q - plain->lengths[i - 1],
 			   plain->lengths[i - 1]) != 0)
@@ -206,28 +211,66 @@ static bool cut_tails(const struct stepper *st, struct run *plain, struct run *p
 	}
 	plain->end = best_p;
 	padded->end = best_q;
-	return best > 0;
+	return best >= (st->plain.code->elf->machine == EM_386 ? 1 : 2);
 }
 
-/* Filler on at least one side, and it is not the same instruction on both. */
+/* What is left of both runs, begins alike: a symbol may end in the middle (`ret; int3`). */
+static uint64_t common_head(const struct stepper *st, const struct run *plain,
+			    const struct run *padded)
+{
+	uint64_t len = 0;
+
+	for (unsigned i = 0; i < plain->count && i < padded->count; i++) {
+		uint64_t next = len + plain->lengths[i];
+
+		if (plain->lengths[i] != padded->lengths[i] || plain->start + next > plain->end ||
+		    padded->start + next > padded->end ||
+		    memcmp(st->plain.code->data + plain->start + len,
+			   st->padded.code->data + padded->start + len, next - len) != 0)
+			break;
+		len = next;
+	}
+	return len;
+}
+
+static bool same_run(struct stepper *st, const struct run *plain, const struct run *padded)
+{
+	uint64_t len = plain->end - plain->start;
+
+	if (!len || padded->end - padded->start != len ||
+	    memcmp(st->plain.code->data + plain->start, st->padded.code->data + padded->start,
+		   len) != 0)
+		return false;
+	st->map->instructions += plain->count;
+	add_span(st, len, len, true, false);
+	return true;
+}
+
+/*
+ * Filler on both sides, or filler on one that the other does not have. Never
+ * one instruction at a time: `.align 64, 0xcc; .skip 27, 0xcc` is one run, and
+ * its variable part is not its tail.
+ */
 static bool pass_filler(struct stepper *st)
 {
 	static struct run plain, padded;
 	const struct span *last = st->map->nspans ? &st->map->spans[st->map->nspans - 1] : NULL;
 	bool at_pad = last && last->pad;
-	uint64_t limit = next_site(st);
+	uint64_t limit = next_site(st), head;
 
 	read_run(st, st->plain, st->plain.code->size, &plain);
 	read_run(st, st->padded, limit, &padded);
-	at_pad |= padded.end == limit && st->site < st->nsites;
+	if (same_run(st, &plain, &padded))
+		return true;
 	if (!plain.count && !padded.count)
 		return differ(st, "instructions differ");
 	if (!cut_tails(st, &plain, &padded) && !at_pad)
 		return differ(st, "filler differs, and no alignment or pad explains it");
 	if (plain.end == plain.start && padded.end == padded.start)
 		return differ(st, "instructions differ");
-	add_span(st, plain.end - plain.start, padded.end - padded.start,
-		 plain.end - plain.start == padded.end - padded.start, false);
+	head = common_head(st, &plain, &padded);
+	add_span(st, head, head, true, false);
+	add_span(st, plain.end - st->plain.at, padded.end - st->padded.at, false, false);
 	return true;
 }
 
@@ -328,22 +371,38 @@ static bool only_zeros(const struct side *side)
 static bool pass_zeros(struct stepper *st)
 {
 	uint64_t plain = st->plain.code->size, padded = st->padded.code->size;
+	uint64_t align = filler_align(st->plain.code);
 
 	if (!only_zeros(&st->plain) || !only_zeros(&st->padded) ||
-	    (plain % FILLER_ALIGN && padded % FILLER_ALIGN))
+	    (plain % align && padded % align))
 		return false;
 	add_span(st, plain - st->plain.at, padded - st->padded.at, false, false);
 	return true;
 }
 
+/* Filler that disappeared in front of a pad stands before it, not behind it. */
+static bool filler_before_pad(struct stepper *st)
+{
+	const struct ab_annotation *site = st->site < st->nsites ? &st->sites[st->site] : NULL;
+
+	if (!site || site->offset != st->padded.at || !site->record.insn_off)
+		return false;
+	decode(st, &st->plain);
+	return is_filler(st, &st->plain);
+}
+
 static bool step(struct stepper *st)
 {
+	if (filler_before_pad(st))
+		return pass_filler(st);
 	if (!remove_pads(st))
 		return false;
 	if (st->plain.at == st->plain.code->size && st->padded.at == st->padded.code->size)
 		return true;
 	decode(st, &st->plain);
 	decode(st, &st->padded);
+	if (is_filler(st, &st->plain) && is_filler(st, &st->padded))
+		return pass_filler(st);
 	if (same_instruction(st)) {
 		uint64_t p = st->plain.insn.length, q = st->padded.insn.length;
 

@@ -1,0 +1,3 @@
+cli
+/* never closed
+cli

@@ -1,0 +1,6 @@
+CLI
+PushFQ
+MOV %CR4,%RAX
+RdMsr
+.BYTE 0X0F,0X01,0XCA
+.Text

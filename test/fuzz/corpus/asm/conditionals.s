@@ -1,0 +1,11 @@
+.if 0
+hlt
+.else
+cli
+.endif
+.ifdef foo
+sti
+.endif
+.ifc a,a
+clts
+.endif

@@ -1,0 +1,5 @@
+	cli
+1:	rdmsr	# c
+	sti; hlt
+	rep
+	insb

@@ -1,0 +1,4 @@
+cli
+.end
+sti
+"

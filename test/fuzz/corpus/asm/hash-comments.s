@@ -1,0 +1,9 @@
+cli # sti
+# hlt
+  # hlt
+cli#sti
+#
+#APP
+sti
+#NO_APP
+cli

@@ -1,0 +1,5 @@
+.macro m which
+rd\which\()msr
+\which
+.endm
+m ""

@@ -1,0 +1,2 @@
+cli
+	sti; hlt # end

@@ -1,0 +1,9 @@
+cli
+	cli
+été: cli
+c\li
+cli \
+
+@ cli
+! sti
+| hlt

@@ -1,0 +1,5 @@
+;cli;
+;;	cli	;;
+cli;sti;hlt;nop
+;
+;;;;

@@ -1,0 +1,4 @@
+.string "two lines
+	cli
+"; cli
+hlt

@@ -1,0 +1,3 @@
+cli
+.ascii "never closed
+sti
