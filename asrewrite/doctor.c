@@ -107,12 +107,13 @@ static int run(const char *command, char *line, size_t room)
 static void check_wrapper(struct doctor *doctor)
 {
 	const char *path = ab_rules_beside("/../libexec/afterburn/as");
-	bool there = path && realpath(path, doctor->wrapper);
+	bool there = path && realpath(path, doctor->wrapper), good;
 
 	if (!there)
 		doctor->wrapper[0] = '\0';
-	if (!report(doctor, there && access(doctor->wrapper, X_OK) == 0, "wrapper %s is executable",
-		    path ? path : "libexec/afterburn/as"))
+	good = there && access(doctor->wrapper, X_OK) == 0;
+	if (!report(doctor, good, "wrapper %s %s", path ? path : "libexec/afterburn/as",
+		    good ? "is executable" : "is missing or not executable"))
 		return;
 	snprintf(doctor->wrapper_dir, sizeof(doctor->wrapper_dir), "%.*s",
 		 (int)(strrchr(doctor->wrapper, '/') - doctor->wrapper + 1), doctor->wrapper);
@@ -292,11 +293,19 @@ static void check_object(struct doctor *doctor)
 	rmdir(directory);
 }
 
+static void examine_command(struct doctor *doctor)
+{
+	bool found = check_found(doctor);
+
+	explain_command(doctor, found);
+	if (found)
+		check_object(doctor);
+}
+
 int ab_cmd_doctor(int argc, char **argv)
 {
 	struct doctor doctor = {0};
 	char *command = NULL;
-	bool found;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &doctor))
 		return AB_EXIT_USAGE;
@@ -304,15 +313,13 @@ int ab_cmd_doctor(int argc, char **argv)
 	check_rules(&doctor);
 	check_environment(&doctor);
 	check_real_assembler(&doctor);
-	if (!doctor.cc) {
+	if (!doctor.cc && *doctor.wrapper_dir) {
 		if (asprintf(&command, "gcc -B%s", doctor.wrapper_dir) < 0)
 			abort();
 		doctor.cc = command;
 	}
-	found = check_found(&doctor);
-	explain_command(&doctor, found);
-	if (found)
-		check_object(&doctor);
+	if (doctor.cc)
+		examine_command(&doctor);
 	if (doctor.failures)
 		printf("%d problem%s\n", doctor.failures, doctor.failures == 1 ? "" : "s");
 	else

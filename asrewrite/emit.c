@@ -86,6 +86,13 @@ static void pad_text(char *out, size_t room, const struct ab_target *target, uns
 		n += (size_t)snprintf(out + n, room - n, i ? ",%u" : ".byte %u", bytes[i]);
 }
 
+static void prefix_text(char *out, unsigned len)
+{
+	out += sprintf(out, ".byte %u", AB_PREFIX);
+	for (unsigned i = 1; i < len; i++)
+		out += sprintf(out, ",%u", AB_PREFIX);
+}
+
 static char separator(const struct ab_target *target)
 {
 	return target->separator[0];
@@ -122,7 +129,10 @@ void ab_emit_start(struct ab_edits *edits, const struct ab_target *target,
 	ab_edits_append(edits, site->start, AB_LABEL_START ":", sizeof(AB_LABEL_START));
 	if (!site->before || !site->pad)
 		return;
-	pad_text(pad, sizeof(pad), target, site->pad, site->mode);
+	if (site->flags & AB_F_PREFIX)
+		prefix_text(pad, site->pad);
+	else
+		pad_text(pad, sizeof(pad), target, site->pad, site->mode);
 	ab_edits_insert(edits, site->start, "%s%c", pad, separator(target));
 }
 

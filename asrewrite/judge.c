@@ -116,10 +116,10 @@ static void judge_pads(struct judge *judge, const struct ab_annotation *annotati
 	uint64_t end = ab_insn_end(annotation);
 	uint8_t mode = ab_mode_of(annotation);
 
-	if (!ab_is_pad(judge->decoder, mode, data + annotation->offset,
-		       annotation->record.insn_off) ||
+	if (!ab_is_front_pad(judge->decoder, mode, data + annotation->offset,
+			     &annotation->record) ||
 	    !ab_is_pad(judge->decoder, mode, data + end, ab_site_end(annotation) - end))
-		misplaced(judge, annotation, "pad is not made of NOPs");
+		misplaced(judge, annotation, "pad is made neither of NOPs nor of prefixes");
 }
 
 /* How many symbols back an enclosing one is looked for. */

@@ -151,17 +151,11 @@ static const char *scan_rest(const struct ab_lexer *lexer, struct ab_stmt *stmt,
 			p++;
 		switch (chars[(unsigned char)*p]) {
 		case AB_CH_STRING:
-			p = skip_string(lexer, p + 1);
+			stmt->end = text = p = skip_string(lexer, p + 1);
 			continue;
-		case AB_CH_QUOTE:
-			p = skip_char_constant(lexer, p + 1);
+		case AB_CH_QUOTE: /* `$' ` ends in a blank that is not to be trimmed */
+			stmt->end = text = p = skip_char_constant(lexer, p + 1);
 			continue;
-		case AB_CH_NUL:
-			if (p < lexer->end) {
-				p++;
-				continue;
-			}
-			break;
 		case AB_CH_COMMENT:
 		case AB_CH_SLASH:
 			after = comment_inside(lexer, p);

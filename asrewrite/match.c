@@ -317,18 +317,18 @@ static bool literals_agree(const struct ab_pattern *pattern, const char *text, s
 static bool pattern_matches(struct ab_rules *rules, struct ab_rule_entry *entry,
 			    const struct ab_syntax *syntax, const char *text, size_t len)
 {
-	bool naked = syntax->intel && syntax->naked;
+	bool naked = syntax->naked;
 	struct ab_pattern *pattern = ab_entry_pattern(entry);
 	pcre2_code **code = naked ? &pattern->naked_code : &pattern->code;
 
-	if (!naked && !literals_agree(pattern, text, len))
+	if (pattern->bad || (!naked && !literals_agree(pattern, text, len)))
 		return false;
 	if (!*code) {
 		*code = naked ? compile_naked(rules, &entry->rule)
 			      : ab_compile(rules, entry->rule.line, entry->rule.pattern,
 					   PCRE2_ANCHORED | PCRE2_ENDANCHORED);
 		if (!*code) {
-			rules->broken = true;
+			rules->broken = pattern->bad = true;
 			return false;
 		}
 	}

@@ -100,6 +100,8 @@ static uint16_t site_flags(const struct ab_rewriter *rw, const struct ab_rule *r
 		flags |= AB_F_EXTABLE;
 	if (rule->raw)
 		flags |= AB_F_RAW;
+	if (rule->place == AB_PLACE_PREFIX && rule->pad && !copied)
+		flags |= AB_F_PREFIX;
 	return flags;
 }
 
@@ -107,7 +109,7 @@ static bool pad_in_front(const struct ab_rewriter *rw, const struct ab_rule *rul
 {
 	if (rule->place == AB_PLACE_SHADOW)
 		return !(rw->labels & AB_LABEL_NUMERIC);
-	return rule->place == AB_PLACE_BEFORE;
+	return rule->place == AB_PLACE_BEFORE || rule->place == AB_PLACE_PREFIX;
 }
 
 static struct ab_site make_site(struct ab_rewriter *rw, const struct ab_rule *rule,
@@ -182,12 +184,12 @@ static void annotate(struct ab_rewriter *rw, const struct ab_rule *rule, const s
 /* A statement that is one bare macro argument, `\op`: records under conditions. */
 static void annotate_argument(struct ab_rewriter *rw, const struct ab_stmt *stmt)
 {
-	struct ab_candidates candidates = {0};
+	struct ab_candidates *candidates = &rw->candidates;
 	bool labelled = false;
 
-	ab_candidates_collect(&candidates, rw->target, rw->rules, rw->text, rw->len);
-	for (size_t i = 0; !candidates.quotes && i < candidates.count; i++) {
-		const struct ab_candidate *candidate = &candidates.list[i];
+	ab_candidates_collect(candidates, rw->target, rw->rules, rw->text, rw->len);
+	for (size_t i = 0; !candidates->quotes && i < candidates->count; i++) {
+		const struct ab_candidate *candidate = &candidates->list[i];
 		const struct ab_rule *rule = ab_candidate_rule(candidate, rw->rules, rw->target,
 							       stmt, &rw->context.syntax);
 		if (!rule)
@@ -196,7 +198,8 @@ static void annotate_argument(struct ab_rewriter *rw, const struct ab_stmt *stmt
 		if (!labelled)
 			ab_emit_labels(rw->edits, rw->target, site.start, site.end);
 		labelled = true;
-		site.before = false;
+		site.before = false; /* its NOPs follow, whatever the rule says */
+		site.flags &= (uint16_t)~AB_F_PREFIX;
 		site.condition = stmt->word;
 		site.condition_len = (size_t)(stmt->word_end - stmt->word);
 		site.word = candidate->text;
@@ -207,10 +210,22 @@ static void annotate_argument(struct ab_rewriter *rw, const struct ab_stmt *stmt
 		rw->stats.hidden++;
 		explain(rw, stmt, "not annotated:", "macro argument as mnemonic", 0);
 	}
-	ab_candidates_free(&candidates);
 }
 
 /* ---- statements ---- */
+
+/* gas takes a choice of encoding as a suffix: `mov.s`, `cli.d32`. */
+static const struct ab_rule *match(struct ab_rewriter *rw, const struct ab_stmt *stmt)
+{
+	const struct ab_rule *rule = ab_rules_match(rw->rules, stmt, &rw->context.syntax);
+	size_t len = (size_t)(stmt->word_end - stmt->word);
+	const char *dot = rule || !len ? NULL : memchr(stmt->word + 1, '.', len - 1);
+
+	if (dot && *stmt->word != '.')
+		rule = ab_rules_match_as(rw->rules, stmt->word, (size_t)(dot - stmt->word), stmt,
+					 &rw->context.syntax);
+	return rule;
+}
 
 static void instruction(struct ab_rewriter *rw, struct ab_stmt *stmt)
 {
@@ -222,7 +237,7 @@ static void instruction(struct ab_rewriter *rw, struct ab_stmt *stmt)
 			rw->prefix = stmt->begin;
 		return; /* the instruction is in the next statement */
 	}
-	rule = ab_rules_match(rw->rules, stmt, &rw->context.syntax);
+	rule = match(rw, stmt);
 	if (rule && rw->context.shadowed.count &&
 	    ab_context_is_macro(&rw->context, stmt->word, (size_t)(stmt->word_end - stmt->word)))
 		rule = NULL;
@@ -325,7 +340,7 @@ static void statement(struct ab_rewriter *rw, struct ab_stmt *stmt)
 		flush(rw);
 		rw->prefix = NULL;
 		rw->labels |= stmt->labels;
-		if (stmt->label) {
+		if (stmt->label && !(stmt->label_len > 1 && memcmp(stmt->label, ".L", 2) == 0)) {
 			rw->label = stmt->label;
 			rw->label_len = stmt->label_len;
 		}
@@ -373,6 +388,7 @@ void ab_rewriter_init(struct ab_rewriter *rw, const struct ab_target *target,
 void ab_rewriter_free(struct ab_rewriter *rw)
 {
 	ab_context_free(&rw->context);
+	ab_candidates_free(&rw->candidates);
 }
 
 static void begin_input(struct ab_rewriter *rw, const char *name, const char *text, size_t len,
@@ -386,6 +402,7 @@ static void begin_input(struct ab_rewriter *rw, const char *name, const char *te
 	rw->labels = 0;
 	rw->label = NULL;
 	rw->last_end = rw->counted = rw->lines = 0;
+	ab_candidates_free(&rw->candidates);
 }
 
 int ab_rewrite(struct ab_rewriter *rw, const char *name, const char *text, size_t len,

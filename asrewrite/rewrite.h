@@ -6,6 +6,7 @@
 #include "asrewrite/context.h"
 #include "asrewrite/edits.h"
 #include "asrewrite/emit.h"
+#include "asrewrite/macroarg.h"
 
 struct ab_stats {
 	unsigned statements;
@@ -37,9 +38,10 @@ struct ab_rewriter {
 	size_t len;
 	struct ab_edits *edits;
 	struct ab_pending pending;
+	struct ab_candidates candidates; /* macro arguments of this input, once collected */
 	const char *prefix; /* start of a prefix that is a statement of its own, or NULL */
 	uint8_t labels;	    /* labels since the last instruction */
-	const char *label;  /* last named label */
+	const char *label;  /* last named label that is not local (.L) */
 	size_t label_len;
 	size_t last_end; /* end of the last statement */
 	size_t counted;	 /* bytes of `text` whose newlines are in `lines` */

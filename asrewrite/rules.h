@@ -25,6 +25,7 @@ struct ab_target;
 struct ab_rules;
 
 enum ab_place_kind {
+	AB_PLACE_PREFIX, /* label, redundant prefixes, instruction: no NOP at all */
 	AB_PLACE_AFTER,	 /* label, instruction, pad */
 	AB_PLACE_BEFORE, /* label, pad, instruction: what follows depends on its shadow */
 	AB_PLACE_SHADOW, /* as before, but after when a numeric (exception) label sits on it */

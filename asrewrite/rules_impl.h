@@ -20,6 +20,7 @@ struct ab_literal {
 struct ab_pattern {
 	struct ab_literal prefix, suffix, infix;
 	pcre2_code *code;	/* compiled on first use */
+	bool bad;		/* was reported */
 	pcre2_code *naked_code; /* the same with every % optional (.intel_syntax noprefix) */
 };
 

@@ -21,6 +21,7 @@
 
 #define COLUMNS	      7
 #define MAX_PAD	      64
+#define MAX_PREFIXES  6
 #define MAX_RULE_FILE (1u << 20)
 #define WORD_MAX_LEN  64
 
@@ -147,7 +148,8 @@ static bool parse_pad(struct parser *parser, struct word *word, uint8_t *pad)
 
 static bool parse_place(struct parser *parser, struct word *word, uint8_t *place)
 {
-	static const char *const names[] = {[AB_PLACE_AFTER] = "after",
+	static const char *const names[] = {[AB_PLACE_PREFIX] = "prefix",
+					    [AB_PLACE_AFTER] = "after",
 					    [AB_PLACE_BEFORE] = "before",
 					    [AB_PLACE_SHADOW] = "shadow"};
 
@@ -156,7 +158,22 @@ static bool parse_place(struct parser *parser, struct word *word, uint8_t *place
 			*place = i;
 			return true;
 		}
-	complain(parser, word, "place must be after, before or shadow");
+	complain(parser, word, "place must be prefix, after, before or shadow");
+	return false;
+}
+
+/* An instruction may have 15 bytes, and gas itself adds up to 5 prefixes (-malign-branch). */
+static bool check_prefixes(struct parser *parser, const struct word *pad,
+			   const struct ab_rule *rule)
+{
+	if (rule->place != AB_PLACE_PREFIX)
+		return true;
+	if (parser->rules->target->nop)
+		complain(parser, pad, "this target has no prefixes");
+	else if (rule->pad > MAX_PREFIXES)
+		complain(parser, pad, "at most 6 prefixes can stand before an instruction");
+	else
+		return true;
 	return false;
 }
 
@@ -346,7 +363,8 @@ static void parse_rule(struct parser *parser, struct word words[COLUMNS], size_t
 	if (!parse_modes(parser, &words[2], &rule->modes) ||
 	    !parse_class(parser, &words[3], &rule->class) ||
 	    !parse_pad(parser, &words[4], &rule->pad) ||
-	    !parse_place(parser, &words[5], &rule->place) || !parse_flags(parser, &words[6], rule))
+	    !parse_place(parser, &words[5], &rule->place) ||
+	    !check_prefixes(parser, &words[4], rule) || !parse_flags(parser, &words[6], rule))
 		return;
 	rules->rules = grow(rules->rules, &rules->rules_room, rules->nrules, sizeof(entry));
 	rules->rules[rules->nrules++] = entry;

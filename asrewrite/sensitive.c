@@ -314,6 +314,48 @@ bool ab_is_pad(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *by
 	return true;
 }
 
+static bool takes_segment(const struct ab_decoder *decoder, uint8_t mode,
+			  const struct ab_insn *insn)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+
+	if (insn->by_hand)
+		return false;
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&decoder->modes[mode], &insn->context,
+						     &insn->zydis, operands,
+						     insn->zydis.operand_count)))
+		return true;
+	for (unsigned i = 0; i < insn->zydis.operand_count; i++)
+		if (operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    operands[i].mem.segment == ZYDIS_REGISTER_DS)
+			return true;
+	return false;
+}
+
+/* Prefixes must be the instruction's own: decoded together, they are one and of the same class. */
+static bool are_prefixes(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *bytes,
+			 const struct ab_annot *record)
+{
+	struct ab_insn bare, whole;
+
+	for (unsigned i = 0; i < record->insn_off; i++)
+		if (bytes[i] != AB_PREFIX)
+			return false;
+	/* an override would move a memory operand to another segment */
+	return ab_decode(decoder, mode, bytes + record->insn_off, record->insn_len, &bare) &&
+	       !takes_segment(decoder, mode, &bare) &&
+	       ab_decode(decoder, mode, bytes, record->insn_off + record->insn_len, &whole) &&
+	       whole.class == bare.class && whole.length == bare.length + record->insn_off;
+}
+
+bool ab_is_front_pad(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *bytes,
+		     const struct ab_annot *record)
+{
+	if (record->flags & AB_F_PREFIX)
+		return are_prefixes(decoder, mode, bytes, record);
+	return ab_is_pad(decoder, mode, bytes, record->insn_off);
+}
+
 void ab_disassemble(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *bytes,
 		    uint64_t len, uint64_t address, char *text, size_t room)
 {

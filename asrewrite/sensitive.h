@@ -64,6 +64,12 @@ bool ab_decode(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *by
 /* True if the bytes are instructions that do nothing: what a pad is made of. */
 bool ab_is_pad(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *bytes, uint64_t len);
 
+struct ab_annot;
+
+/* The same for the insn_off bytes in front of a site's instruction: NOPs, or its own prefixes. */
+bool ab_is_front_pad(const struct ab_decoder *decoder, uint8_t mode, const uint8_t *bytes,
+		     const struct ab_annot *record);
+
 /*
  * AT&T text of the instruction into text[room]; "(bad)" if there is none.
  * `address` is the instruction's own, for relative operands.

@@ -182,6 +182,20 @@ static void undecodable(struct walk *walk, uint64_t at, uint64_t end)
 	walk->sweep->undecodable_bytes += end - at;
 }
 
+/* Do prefixes begin here that a record says belong to its instruction? They are judged with it. */
+static bool at_prefixes(struct walk *walk, uint64_t at)
+{
+	(void)covering(walk, at); /* passes records that are done */
+	for (size_t i = walk->record; i < walk->end && walk->db->list[i].offset <= at; i++) {
+		const struct ab_annotation *annotation = &walk->db->list[i];
+
+		if (annotation->offset == at && !annotation->fault && annotation->record.insn_off &&
+		    (annotation->record.flags & AB_F_PREFIX))
+			return true;
+	}
+	return false;
+}
+
 /* Read what is at `at`; returns where to go on. */
 static uint64_t step(struct walk *walk, uint64_t at)
 {
@@ -190,6 +204,8 @@ static uint64_t step(struct walk *walk, uint64_t at)
 	struct ab_insn insn;
 
 	pass_markers(walk, at);
+	if (at_prefixes(walk, at))
+		return next;
 	annotation = covering(walk, at);
 	if (annotation && at == ab_insn_start(annotation)) /* judged with its record */
 		return ab_insn_end(annotation) < next ? ab_insn_end(annotation) : next;

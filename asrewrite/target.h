@@ -22,7 +22,7 @@ enum ab_char {
 	AB_CH_SLASH,	    /* may open a comment of two characters */
 	AB_CH_STRING,	    /* double quote */
 	AB_CH_QUOTE,	    /* single quote: a character constant */
-	AB_CH_NUL,	    /* the scanner's end marker, or a NUL in the input */
+	AB_CH_NUL,	    /* the scanner's end marker; in the input, gas ends a statement there */
 };
 
 struct ab_target {

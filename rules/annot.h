@@ -14,8 +14,9 @@
  *        '------------------- total_len bytes ---------------------------'
  *
  * All total_len bytes belong to the site: labels of the kernel point at `start`
- * or past the end, never inside. The pad is innocuous (multi-byte NOPs): a
- * kernel that nobody rewrites runs as if the records were not there.
+ * or past the end, never inside. The pad is innocuous (redundant prefixes of the
+ * instruction, or multi-byte NOPs): a kernel that nobody rewrites runs as if the
+ * records were not there.
  *
  * This header is shared by the assembler stage, the checker, the in-place VMM
  * and annotated guest sources, in C and in assembler. Every record carries the
@@ -37,6 +38,12 @@
 #define AB_MODE_MASK    0x0f
 #define AB_VERSION_SHIFT 4
 
+/*
+ * A pad that is no instruction: %cs segment overrides, which instructions
+ * without a memory operand ignore. Site and instruction then begin together.
+ */
+#define AB_PREFIX 0x2e
+
 /* flags */
 #define AB_F_FUSED    0x0001 /* insn_len covers two or more instructions that must stay together */
 #define AB_F_WINDOW   0x0002 /* sti of an `sti; nop; cli` window: deliver interrupts synchronously */
@@ -45,6 +52,7 @@
 #define AB_F_MACRO    0x0010 /* emitted inside a macro body or repeat block */
 #define AB_F_EXTABLE  0x0020 /* a numeric label (exception-table candidate) sits on the instruction */
 #define AB_F_RAW      0x0040 /* instruction was written as raw bytes (.byte) */
+#define AB_F_PREFIX   0x0080 /* the insn_off bytes in front are AB_PREFIX, part of the instruction */
 
 /*
  * Classes: (group << 8) | number. A class says what to emulate; operands are

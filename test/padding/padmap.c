@@ -105,15 +105,18 @@ static void decode(struct stepper *st, struct side *side)
 
 /* ---- pads ---- */
 
-static bool remove_pad(struct stepper *st, uint64_t end)
+/* `front`: the site whose instruction follows, or NULL. */
+static bool remove_pad(struct stepper *st, uint64_t end, const struct ab_annotation *front)
 {
 	uint64_t len = end - st->padded.at;
+	const uint8_t *bytes = st->padded.code->data + st->padded.at;
 
 	if (!len)
 		return true;
 	if (end > st->padded.code->size ||
-	    !ab_is_pad(st->decoder, st->mode, st->padded.code->data + st->padded.at, len))
-		return differ(st, "pad is not made of NOPs");
+	    !(front ? ab_is_front_pad(st->decoder, st->mode, bytes, &front->record)
+		    : ab_is_pad(st->decoder, st->mode, bytes, len)))
+		return differ(st, "pad is made neither of NOPs nor of prefixes");
 	st->map->pads += len;
 	add_span(st, 0, len, false, true);
 	return true;
@@ -132,10 +135,10 @@ static bool remove_pads(struct stepper *st)
 			continue;
 		}
 		if (st->padded.at == site->offset && site->record.insn_off)
-			return remove_pad(st, ab_insn_start(site));
+			return remove_pad(st, ab_insn_start(site), site);
 		if (st->padded.at < ab_insn_end(site))
 			return true;
-		if (st->padded.at == ab_insn_end(site) && !remove_pad(st, ab_site_end(site)))
+		if (st->padded.at == ab_insn_end(site) && !remove_pad(st, ab_site_end(site), NULL))
 			return false;
 	}
 	return true;
@@ -246,6 +249,37 @@ static bool same_run(struct stepper *st, const struct run *plain, const struct r
 	return true;
 }
 
+/* Filler ends where a site begins, and inside of a site (raw bytes with a NOP) at its pad. */
+static uint64_t run_limit(const struct stepper *st)
+{
+	const struct ab_annotation *site = st->site < st->nsites ? &st->sites[st->site] : NULL;
+
+	if (site && !ab_is_marker(site) && site->offset < st->padded.at &&
+	    st->padded.at < ab_insn_end(site))
+		return ab_insn_end(site);
+	return next_site(st);
+}
+
+static void add_filler(struct stepper *st, const struct run *plain, const struct run *padded)
+{
+	struct padmap *map = st->map;
+
+	map->fillers = grow(map->fillers, map->nfillers, sizeof(*map->fillers));
+	map->fillers[map->nfillers++] = (struct span){
+		plain->start, padded->start, plain->end - plain->start, padded->end - padded->start,
+		false,	      false};
+}
+
+/* Does the filler directly follow an instruction whose pad is its own prefixes? */
+static bool behind_prefixed(const struct stepper *st)
+{
+	for (size_t i = st->site > 0 ? st->site - 1 : 0; i < st->nsites && i <= st->site; i++)
+		if ((st->sites[i].record.flags & AB_F_PREFIX) &&
+		    ab_insn_end(&st->sites[i]) == st->padded.at)
+			return true;
+	return false;
+}
+
 /*
  * Filler on both sides, or filler on one that the other does not have. Never
  * one instruction at a time: `.align 64, 0xcc; .skip 27, 0xcc` is one run, and
@@ -255,8 +289,8 @@ static bool pass_filler(struct stepper *st)
 {
 	static struct run plain, padded;
 	const struct span *last = st->map->nspans ? &st->map->spans[st->map->nspans - 1] : NULL;
-	bool at_pad = last && last->pad;
-	uint64_t limit = next_site(st), head;
+	bool at_pad = (last && last->pad) || behind_prefixed(st);
+	uint64_t limit = run_limit(st), head;
 
 	read_run(st, st->plain, st->plain.code->size, &plain);
 	read_run(st, st->padded, limit, &padded);
@@ -268,6 +302,7 @@ static bool pass_filler(struct stepper *st)
 		return differ(st, "filler differs, and no alignment or pad explains it");
 	if (plain.end == plain.start && padded.end == padded.start)
 		return differ(st, "instructions differ");
+	add_filler(st, &plain, &padded);
 	head = common_head(st, &plain, &padded);
 	add_span(st, head, head, true, false);
 	add_span(st, plain.end - st->plain.at, padded.end - st->padded.at, false, false);
@@ -393,6 +428,8 @@ static bool filler_before_pad(struct stepper *st)
 
 static bool step(struct stepper *st)
 {
+	bool into_site;
+
 	if (filler_before_pad(st))
 		return pass_filler(st);
 	if (!remove_pads(st))
@@ -401,6 +438,8 @@ static bool step(struct stepper *st)
 		return true;
 	decode(st, &st->plain);
 	decode(st, &st->padded);
+	into_site = st->padded.good && st->padded.at + st->padded.insn.length > next_site(st) &&
+		    st->padded.at < next_site(st);
 	if (is_filler(st, &st->plain) && is_filler(st, &st->padded))
 		return pass_filler(st);
 	if (same_instruction(st)) {
@@ -412,9 +451,10 @@ static bool step(struct stepper *st)
 	}
 	if (is_filler(st, &st->plain) || is_filler(st, &st->padded))
 		return pass_filler(st);
-	/* data in code: byte by byte, while nothing decodes */
-	if (!st->plain.good && !st->padded.good && st->plain.at < st->plain.code->size &&
-	    st->padded.at < st->padded.code->size && same_bytes(st, 1, 0, 0)) {
+	/* data in code: byte by byte, while nothing decodes or what does would reach into a site */
+	if ((into_site || (!st->plain.good && !st->padded.good)) &&
+	    st->plain.at < st->plain.code->size && st->padded.at < st->padded.code->size &&
+	    same_bytes(st, 1, 0, 0)) {
 		add_span(st, 1, 1, true, false);
 		return true;
 	}
@@ -435,6 +475,7 @@ bool padmap_make(struct padmap *map, const struct ab_decoder *decoder, const str
 			     .difference = difference};
 
 	memset(map, 0, sizeof(*map));
+	map->filler_align = filler_align(plain);
 	while (st.plain.at < plain->size || st.padded.at < padded->size)
 		if (!step(&st))
 			return false;
@@ -457,6 +498,7 @@ bool padmap_make(struct padmap *map, const struct ab_decoder *decoder, const str
 void padmap_free(struct padmap *map)
 {
 	free(map->spans);
+	free(map->fillers);
 	free(map->targets);
 	memset(map, 0, sizeof(*map));
 }
@@ -468,6 +510,15 @@ static bool span_joins(const struct span *span, uint64_t plain, uint64_t padded)
 	if (padded == span->padded + span->padded_len && plain == span->plain + span->plain_len)
 		return true;
 	return span->linear && padded - span->padded == plain - span->plain;
+}
+
+/*
+ * `.p2align 3; label: .p2align 4`: filler may stand behind a label on one side
+ * and not on the other. If it does, alignment must be what ends it.
+ */
+static bool in_filler(uint64_t at, uint64_t start, uint64_t len, uint64_t align)
+{
+	return at - start <= len && (at == start + len || (start + len) % align == 0);
 }
 
 /* Where filler disappeared, one padded address stands for two plain ones: look at all its spans. */
@@ -485,6 +536,12 @@ bool padmap_same(const struct padmap *map, uint64_t plain, uint64_t padded)
 	}
 	for (; low < map->nspans && map->spans[low].padded <= padded; low++)
 		if (span_joins(&map->spans[low], plain, padded))
+			return true;
+	for (size_t i = 0; i < map->nfillers; i++)
+		if (in_filler(plain, map->fillers[i].plain, map->fillers[i].plain_len,
+			      map->filler_align) &&
+		    in_filler(padded, map->fillers[i].padded, map->fillers[i].padded_len,
+			      map->filler_align))
 			return true;
 	return plain == 0 && padded == 0;
 }

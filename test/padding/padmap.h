@@ -26,6 +26,9 @@ struct target {
 struct padmap {
 	struct span *spans; /* in order, without gaps in either */
 	size_t nspans;
+	struct span
+		*fillers; /* whole runs of filler; a label inside may stand anywhere in the other */
+	size_t nfillers;
 	struct target *targets;
 	size_t ntargets;
 	uint64_t instructions, pads; /* pads: bytes removed */
