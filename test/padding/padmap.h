@@ -29,6 +29,7 @@ struct padmap {
 	struct span
 		*fillers; /* whole runs of filler; a label inside may stand anywhere in the other */
 	size_t nfillers;
+	uint64_t filler_align;
 	struct target *targets;
 	size_t ntargets;
 	uint64_t instructions, pads; /* pads: bytes removed */
