@@ -364,8 +364,10 @@ static void parse_rule(struct parser *parser, struct word words[COLUMNS], size_t
 	    !parse_class(parser, &words[3], &rule->class) ||
 	    !parse_pad(parser, &words[4], &rule->pad) ||
 	    !parse_place(parser, &words[5], &rule->place) ||
-	    !check_prefixes(parser, &words[4], rule) || !parse_flags(parser, &words[6], rule))
+	    !check_prefixes(parser, &words[4], rule) || !parse_flags(parser, &words[6], rule)) {
+		free(rule->sequence);
 		return;
+	}
 	rules->rules = grow(rules->rules, &rules->rules_room, rules->nrules, sizeof(entry));
 	rules->rules[rules->nrules++] = entry;
 	add_mnemonics(parser, &words[0]);

@@ -10,6 +10,7 @@ static struct ab_rules *some_rules(void)
 		"hlt - * HLT 6 after -\n"
 		"rdmsr - * RDMSR 5 after -\n"
 		"wrmsr - * WRMSR 5 after -\n"
+		"popf - * POPF 3 prefix -\n"
 		"mov{wl} .*,%ss * MOV_TO_SEG 5 shadow -\n"
 		"ins{bwl} * * INS 5 after -\n"
 		".byte 0f.01.c9 * MWAIT 5 after -\n"
@@ -71,6 +72,9 @@ static void test_placement(void **state)
 	expect_text("1:\nmov %ax, %ss\n", "7000001:mov %ax, %ss;7000002:.byte");
 	expect_text("rep; insb\n", "7000001:rep; insb;7000002:.byte");
 	expect_text("cli\r\n", "popsection\r\n");
+	expect_text("1: popf\n", "1: 7000001:.byte 46,46,46;popf;7000002:;.push");
+	expect_text(".section .alt,\"ax\"\npopf\n", "7000001:popf;7000002:;.push");
+	expect_text(".macro m op\n\\op\n.endm\nm popf\n", "\"popf\";.byte 15,31,0;.push");
 	expect_text("cli; sti", ";.popsection; 7000001:");
 }
 
@@ -160,6 +164,9 @@ static void test_prefixes(void **state)
 	expect_sites("rep\n1: insb\n", 1);
 	expect_text("rep\n1: insb\n", "rep\n1: 7000001:insb");
 	expect_sites("rep; nop\n", 0);
+	expect_sites("cli.s\n", 1);
+	expect_sites("cli.\n", 1);
+	expect_sites("foo.cli\n", 0);
 }
 
 /* Pads must be whole NOPs of the wanted length in every mode (decoded in test_sensitive.c too). */

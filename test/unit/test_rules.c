@@ -181,6 +181,8 @@ static void test_errors(void **state)
 		"target x86\ncli - * CLIX 9 after -",	      /* class */
 		"target x86\ncli - * CLI 65 after -",	      /* pad too large */
 		"target x86\ncli - * CLI -1 after -",	      /* pad not a number */
+		"target x86\ncli - * CLI 7 prefix -",	      /* more prefixes than anyone adds */
+		"target arm\nwfi - * HLT 4 prefix -",	      /* no such prefixes there */
 		"target x86\ncli - * CLI 9 behind -",	      /* place */
 		"target x86\ncli - * CLI 9 after what",	      /* flag */
 		"target x86\ncli - * CLI 9 after fuse=HLT",   /* fuse without result */
