@@ -31,11 +31,11 @@
 #define AB_RECORD_SIZE 12
 
 /* mode_version: CPU mode the instruction is assembled for, and AB_VERSION << 4 */
-#define AB_MODE_16      0
-#define AB_MODE_32      1
-#define AB_MODE_64      2
-#define AB_MODE_OTHER   3 /* not an x86 target */
-#define AB_MODE_MASK    0x0f
+#define AB_MODE_16	 0
+#define AB_MODE_32	 1
+#define AB_MODE_64	 2
+#define AB_MODE_OTHER	 3 /* not an x86 target */
+#define AB_MODE_MASK	 0x0f
 #define AB_VERSION_SHIFT 4
 
 /*
@@ -44,15 +44,26 @@
  */
 #define AB_PREFIX 0x2e
 
-/* flags */
-#define AB_F_FUSED    0x0001 /* insn_len covers two or more instructions that must stay together */
-#define AB_F_WINDOW   0x0002 /* sti of an `sti; nop; cli` window: deliver interrupts synchronously */
-#define AB_F_COPIED   0x0004 /* code is copied before it runs (deny rule): no pad, never rewrite here */
-#define AB_F_USER     0x0008 /* code runs in applications (vDSO, vsyscall): user rules apply */
-#define AB_F_MACRO    0x0010 /* emitted inside a macro body or repeat block */
-#define AB_F_EXTABLE  0x0020 /* a numeric label (exception-table candidate) sits on the instruction */
-#define AB_F_RAW      0x0040 /* instruction was written as raw bytes (.byte) */
-#define AB_F_PREFIX   0x0080 /* the insn_off bytes in front are AB_PREFIX, part of the instruction */
+/*
+ * flags
+ *
+ * FUSED    insn_len covers two or more instructions that must stay together
+ * WINDOW   sti of an `sti; nop; cli` window: deliver interrupts synchronously
+ * COPIED   code is copied before it runs (deny rule): no pad, never rewrite here
+ * USER     code runs in applications (vDSO, vsyscall): user rules apply
+ * MACRO    emitted inside a macro body or repeat block
+ * EXTABLE  a numeric label (exception-table candidate) sits on the instruction
+ * RAW      instruction was written as raw bytes (.byte)
+ * PREFIX   the insn_off bytes in front are AB_PREFIX, part of the instruction
+ */
+#define AB_F_FUSED   0x0001
+#define AB_F_WINDOW  0x0002
+#define AB_F_COPIED  0x0004
+#define AB_F_USER    0x0008
+#define AB_F_MACRO   0x0010
+#define AB_F_EXTABLE 0x0020
+#define AB_F_RAW     0x0040
+#define AB_F_PREFIX  0x0080
 
 /*
  * Classes: (group << 8) | number. A class says what to emulate; operands are
@@ -61,19 +72,19 @@
  * AB_CLASSES(X) expands X(group, number, NAME, sensitive) per class, where
  * `sensitive` is 1 for an instruction and 0 for a marker.
  */
-#define AB_GROUP_META       0x00
-#define AB_GROUP_FLAGS      0x01
+#define AB_GROUP_META	    0x00
+#define AB_GROUP_FLAGS	    0x01
 #define AB_GROUP_CONTROL    0x02
 #define AB_GROUP_DESCRIPTOR 0x03
 #define AB_GROUP_SEGMENT    0x04
 #define AB_GROUP_TRANSFER   0x05
-#define AB_GROUP_IO         0x06
-#define AB_GROUP_MSR        0x07
-#define AB_GROUP_TLB        0x08
-#define AB_GROUP_IDLE       0x09
+#define AB_GROUP_IO	    0x06
+#define AB_GROUP_MSR	    0x07
+#define AB_GROUP_TLB	    0x08
+#define AB_GROUP_IDLE	    0x09
 #define AB_GROUP_PROTECT    0x0a
-#define AB_GROUP_VM         0x0b
-#define AB_GROUP_MEMORY     0x10 /* sensitive memory operations, annotated by hand (paper 3.2) */
+#define AB_GROUP_VM	    0x0b
+#define AB_GROUP_MEMORY	    0x10 /* sensitive memory operations, annotated by hand (paper 3.2) */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

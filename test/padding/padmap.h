@@ -26,8 +26,7 @@ struct target {
 struct padmap {
 	struct span *spans; /* in order, without gaps in either */
 	size_t nspans;
-	struct span
-		*fillers; /* whole runs of filler; a label inside may stand anywhere in the other */
+	struct span *fillers; /* whole runs: see in_filler() */
 	size_t nfillers;
 	uint64_t filler_align;
 	struct target *targets;
