@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*@040 Padding: room for the in-place VMM, invisible to everyone else
  *
+ * The best pad is no instruction: redundant prefixes in front of the sensitive
+ * one, which ignores them when it has no memory operand. It then has room for
+ * a call, retires as one, and keeps its interrupt shadow and its address in
+ * the exception table. gas does the same to branches under -malign-branch.
+ * Elsewhere the pad is a NOP, which costs one retired instruction: over a
+ * boot and sixteen benchmarks 0.39 % with NOPs only, 0.02 % with prefixes.
+ *
  * All insertions stay on the instruction's own line, so line numbers in
  * messages and debug information do not move. Pads are written as bytes, not
  * as gas's .nops: bytes stay in one fragment, so that label differences in the

@@ -5,7 +5,7 @@
  * labels, pad and record around it (emit.h). What makes this more than a
  * look-up is context:
  *
- *  - `sti` opens an interrupt shadow. Its pad stands in front, so the shadow
+ *  - `sti` opens an interrupt shadow. Its pad is its own prefixes, so the shadow
  *    still covers exactly the next instruction; `sti; hlt` and its like become
  *    one fused site; `sti; nop; cli` is marked as a window.
  *  - `rep` and other prefixes may be statements of their own: the site begins
