@@ -302,16 +302,24 @@ bool ab_rules_know(const struct ab_rules *rules, const char *word, size_t len, u
 	return find_name(rules, word, len, hash) != NULL;
 }
 
+/* One byte decides nearly always; only then is a function called. */
+static bool begins(const char *text, size_t len, const struct ab_literal *literal)
+{
+	return !literal->len || (len >= literal->len && text[0] == literal->text[0] &&
+				 memcmp(text, literal->text, literal->len) == 0);
+}
+
+static bool ends(const char *text, size_t len, const struct ab_literal *literal)
+{
+	return !literal->len ||
+	       (len >= literal->len && text[len - 1] == literal->text[literal->len - 1] &&
+		memcmp(text + len - literal->len, literal->text, literal->len) == 0);
+}
+
 static bool literals_agree(const struct ab_pattern *pattern, const char *text, size_t len)
 {
-	if (len < pattern->prefix.len || len < pattern->suffix.len)
-		return false;
-	if (memcmp(text, pattern->prefix.text, pattern->prefix.len) != 0)
-		return false;
-	if (memcmp(text + len - pattern->suffix.len, pattern->suffix.text, pattern->suffix.len) !=
-	    0)
-		return false;
-	return !pattern->infix.len || memmem(text, len, pattern->infix.text, pattern->infix.len);
+	return begins(text, len, &pattern->prefix) && ends(text, len, &pattern->suffix) &&
+	       (!pattern->infix.len || memmem(text, len, pattern->infix.text, pattern->infix.len));
 }
 
 static bool pattern_matches(struct ab_rules *rules, struct ab_rule_entry *entry,

@@ -258,25 +258,28 @@ done:
 	rw->labels = 0;
 }
 
-/* Has the text so far a line marker, `# 25 "x.c"`, which makes names in messages its own affair? */
-static bool marker_before(const struct ab_rewriter *rw, const char *limit)
+/*
+ * Has the text so far a line marker, `# 25 "x.c"`, which makes names in messages
+ * its own affair? Each line is looked at once, however often this is asked.
+ */
+static bool marker_before(struct ab_rewriter *rw, const char *limit)
 {
-	const char *p = rw->text;
+	const char *p = rw->text + rw->marker_line;
 
-	while (p < limit) {
+	while (!rw->marker && p < limit) {
 		if (*p == '#') {
-			do
-				p++;
-			while (ab_is_blank(*p));
-			if (*p >= '0' && *p <= '9')
-				return true;
+			const char *digit = p + 1;
+
+			while (ab_is_blank(*digit))
+				digit++;
+			rw->marker = *digit >= '0' && *digit <= '9';
 		}
 		p = memchr(p, '\n', (size_t)(limit - p));
 		if (!p)
-			return false;
-		p++;
+			break;
+		rw->marker_line = offset(rw, ++p);
 	}
-	return false;
+	return rw->marker;
 }
 
 /*
@@ -402,6 +405,8 @@ static void begin_input(struct ab_rewriter *rw, const char *name, const char *te
 	rw->labels = 0;
 	rw->label = NULL;
 	rw->last_end = rw->counted = rw->lines = 0;
+	rw->marker_line = 0;
+	rw->marker = false;
 	ab_candidates_free(&rw->candidates);
 }
 

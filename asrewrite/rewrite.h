@@ -43,8 +43,10 @@ struct ab_rewriter {
 	uint8_t labels;	    /* labels since the last instruction */
 	const char *label;  /* last named label that is not local (.L) */
 	size_t label_len;
-	size_t last_end; /* end of the last statement */
-	size_t counted;	 /* bytes of `text` whose newlines are in `lines` */
+	size_t marker_line; /* start of the first line not yet searched for a line marker */
+	bool marker;	    /* one was found */
+	size_t last_end;    /* end of the last statement */
+	size_t counted;	    /* bytes of `text` whose newlines are in `lines` */
 	unsigned lines;
 };
 

@@ -182,6 +182,22 @@ static void test_nops(void **state)
 	}
 }
 
+/* Behind .file the input's own name comes back, unless line markers rule already. */
+static void test_names(void **state)
+{
+	struct ab_rules *rules = some_rules();
+	char *out = rewritten(rules, "# 1 \"a\"\n\t.file \"x.c\"\n", NULL);
+
+	(void)state;
+	assert_null(strstr(out, "linefile"));
+	free(out);
+	expect_text("\n\t.file \"x.c\"\n", ".file \"x.c\";.linefile 3 \"t.s\"\n");
+	out = rewritten(rules, "\t.file 1 \"x.c\"\n", NULL);
+	assert_null(strstr(out, "linefile"));
+	free(out);
+	ab_rules_free(rules);
+}
+
 static void test_edits(void **state)
 {
 	struct ab_edits edits = {0};
@@ -227,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_nops),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_record_layout),
 	};
