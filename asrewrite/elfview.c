@@ -192,6 +192,7 @@ static void sort_symbols(struct ab_elf *elf)
 static int read_header(struct ab_elf *elf)
 {
 	GElf_Ehdr header;
+	size_t size;
 
 	if (!elf->handle || elf_kind(elf->handle) != ELF_K_ELF ||
 	    !gelf_getehdr(elf->handle, &header))
@@ -203,6 +204,9 @@ static int read_header(struct ab_elf *elf)
 	if ((header.e_machine != EM_386 && header.e_machine != EM_X86_64) ||
 	    header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return refuse(elf, "not an x86 ELF file");
+	/* libelf shows a file that ends before its section headers as one without sections */
+	if (!elf_rawfile(elf->handle, &size) || !header.e_shoff || header.e_shoff >= size)
+		return refuse(elf, "no section headers: the file is cut short or stripped of them");
 	return 0;
 }
 
