@@ -4,11 +4,11 @@
 #include <string.h>
 
 static const char *const prefixes[] = {
-	"addr16", "addr32", "bnd",     "cs",	  "data16",   "data32",	  "ds",	     "es",
-	"fs",	  "gs",	    "lock",    "notrack", "rep",      "repe",	  "repne",   "repnz",
-	"repz",	  "rex",    "rex.b",   "rex.r",	  "rex.rb",   "rex.rx",	  "rex.rxb", "rex.w",
-	"rex.wb", "rex.wr", "rex.wrb", "rex.wrx", "rex.wrxb", "rex.wx",	  "rex.wxb", "rex.x",
-	"rex.xb", "rex64",  "ss",      "wait",	  "xacquire", "xrelease",
+	"addr16", "addr32", "bnd",     "cs",	   "data16",   "data32", "ds",	    "es",
+	"fs",	  "gs",	    "lock",    "notrack",  "rep",      "repe",	 "repne",   "repnz",
+	"repz",	  "rex",    "rex.b",   "rex.r",	   "rex.rb",   "rex.rx", "rex.rxb", "rex.w",
+	"rex.wb", "rex.wr", "rex.wrb", "rex.wrx",  "rex.wrxb", "rex.wx", "rex.wxb", "rex.x",
+	"rex.xb", "rex64",  "ss",      "xacquire", "xrelease",
 };
 #define PREFIXES (sizeof(prefixes) / sizeof(prefixes[0]))
 #define SLOTS	 256

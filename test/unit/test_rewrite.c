@@ -164,6 +164,7 @@ static void test_prefixes(void **state)
 	expect_sites("rep\n1: insb\n", 1);
 	expect_text("rep\n1: insb\n", "rep\n1: 7000001:insb");
 	expect_sites("rep; nop\n", 0);
+	expect_text("wait\ncli\n", "wait\n7000001:cli"); /* an instruction of its own */
 	expect_sites("cli.s\n", 1);
 	expect_sites("cli.\n", 1);
 	expect_sites("foo.cli\n", 0);
