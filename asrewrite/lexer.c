@@ -35,6 +35,7 @@ void ab_lexer_init(struct ab_lexer *lexer, const struct ab_target *target, const
 	memset(lexer->line_comment, 0, sizeof(lexer->line_comment));
 	for (const char *c = target->line_comment; *c; c++)
 		lexer->line_comment[(unsigned char)*c] = true;
+	lexer->no_app = lexer->raw = ab_text_is_no_app(text, len);
 	lexer->start = lexer->pos = text;
 	lexer->end = text + len;
 	ab_target_chars(target, lexer->chars);
@@ -96,6 +97,8 @@ static const char *skip_blanks(const char *p)
 /* Comment that opens at p inside a statement: returns its end, or NULL if there is none. */
 static const char *comment_inside(const struct ab_lexer *lexer, const char *p)
 {
+	if (lexer->raw)
+		return NULL;
 	switch (lexer->chars[(unsigned char)*p]) {
 	case AB_CH_COMMENT:
 		/* gas keeps `\#` as text: macro bodies quote comment characters so */
@@ -111,15 +114,49 @@ static const char *comment_inside(const struct ab_lexer *lexer, const char *p)
 	}
 }
 
+static bool is_mark(const char *line, const char *end, const char *mark)
+{
+	return (size_t)(end - line) == strlen(mark) && memcmp(line, mark, strlen(mark)) == 0;
+}
+
+/* `# 7 "x.c"` in column 0: gas reads a string there, and strings run over newlines. */
+static const char *line_marker_end(const struct ab_lexer *lexer, const char *p, const char *end)
+{
+	if (p > lexer->start && p[-1] != '\n')
+		return end;
+	for (p++; ab_is_blank(*p); p++)
+		;
+	if (*p < '0' || *p > '9')
+		return end;
+	while (*p >= '0' && *p <= '9')
+		p++;
+	p = skip_blanks(p);
+	return *p == '"' ? skip_line(lexer, skip_string(lexer, p + 1)) : end;
+}
+
+static void switch_scrubber(struct ab_lexer *lexer, const char *p, const char *end)
+{
+	if (is_mark(p, end, "#APP"))
+		lexer->raw = false;
+	else if (is_mark(p, end, "#NO_APP"))
+		lexer->raw = true;
+}
+
 /* The same where a statement may start: line comments count too, `/` on x86 among them. */
-static const char *comment_at_start(const struct ab_lexer *lexer, const char *p)
+static const char *comment_at_start(struct ab_lexer *lexer, const char *p)
 {
 	const char *end = comment_inside(lexer, p);
 
-	return end || !lexer->line_comment[(unsigned char)*p] ? end : skip_line(lexer, p);
+	if (!end && lexer->line_comment[(unsigned char)*p])
+		end = skip_line(lexer, p);
+	if (!end || *p != '#')
+		return end;
+	if (lexer->no_app)
+		switch_scrubber(lexer, p, end);
+	return lexer->raw ? end : line_marker_end(lexer, p, end);
 }
 
-static const char *skip_blanks_and_comments(const struct ab_lexer *lexer, const char *p)
+static const char *skip_blanks_and_comments(struct ab_lexer *lexer, const char *p)
 {
 	for (;;) {
 		p = skip_blanks(p);

@@ -15,9 +15,11 @@
 
 struct ab_lexer {
 	const struct ab_target *target;
-	const char *pos;	/* next byte to read */
-	const char *end;	/* one past the text; *end must be '\0' (sentinel) */
-	const char *start;	/* of the text */
+	const char *pos;   /* next byte to read */
+	const char *end;   /* one past the text; *end must be '\0' (sentinel) */
+	const char *start; /* of the text */
+	bool no_app; /* the text begins with #NO_APP: gas scrubs only what is in #APP blocks */
+	bool raw;    /* outside of those: no comments but whole lines */
 	uint8_t chars[256];	/* enum ab_char */
 	bool line_comment[256]; /* opens a comment where a statement may start */
 };

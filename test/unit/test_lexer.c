@@ -52,6 +52,8 @@ static void test_comments(void **state)
 	expect("x86", "/* c */ 1: /* d */ cli /* e */ # f", "d:cli|");
 	expect("x86", "mov $4/2, %eax", "mov|$4/2, %eax");
 	expect("x86", "# 1 \"x.c\"\ncli", "cli|");
+	expect("x86", "# 1 \"x\nsti\ny\" 1\ncli", "cli|");
+	expect("x86", " # 1 \"x\ncli", "cli|");
 	expect("x86", "cli /* never closed", "cli|");
 	expect("arm", "mov r0, #1 @ c ; d\nnop // e", "mov|r0, #1 nop|");
 	expect("aarch64", "mov x0, #1 // c\n# d\nnop", "mov|x0, #1 nop|");
@@ -126,6 +128,9 @@ static void test_nul_bytes(void **state)
 static void test_no_app(void **state)
 {
 	(void)state;
+	expect("x86", "#NO_APP\nsti # c\n#APP\ncli # c\n#NO_APP\nhlt # c\n",
+	       "sti|# c cli| hlt|# c");
+	expect("x86", "# x\n#NO_APP\nsti # c\n", "sti|");
 	assert_true(ab_text_is_no_app("#NO_APP\n", 8));
 	assert_false(ab_text_is_no_app("#NO_APPLE\n", 10));
 	assert_false(ab_text_is_no_app("#APP\n", 5));
