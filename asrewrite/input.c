@@ -3,8 +3,7 @@
  *
  * It is written to a memfd that the real assembler inherits and opens by its
  * /proc name. Nothing is left behind when anyone is killed, and a full disk is
- * the real assembler's own affair. Measured: 25 us per call cheaper than a
- * temporary file.
+ * the real assembler's own affair.
  */
 #include "asrewrite/input.h"
 

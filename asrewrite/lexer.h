@@ -49,7 +49,7 @@ void ab_lexer_init(struct ab_lexer *lexer, const struct ab_target *target, const
 /* Next statement (possibly empty, possibly labels only); false at the end of the text. */
 bool ab_lexer_next(struct ab_lexer *lexer, struct ab_stmt *stmt);
 
-/* Length of the text's first line marker is 0 unless gas would switch its scrubber off. */
+/* Does the text begin with a #NO_APP line, which makes gas read it without its scrubber? */
 bool ab_text_is_no_app(const char *text, size_t len);
 
 #define AB_HASH_SEED 2166136261u
