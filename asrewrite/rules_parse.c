@@ -4,6 +4,7 @@
  * times in a small kernel build, so it cuts the file into strings in place
  * and allocates a handful of blocks: 47 us for the shipped file.
  */
+#include "asrewrite/rules_parse.h"
 #include "asrewrite/rules_impl.h"
 
 #include "asrewrite/diag.h"
@@ -19,27 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COLUMNS	      7
-#define MAX_PAD	      64
-#define MAX_PREFIXES  6
 #define MAX_RULE_FILE (1u << 20)
 #define WORD_MAX_LEN  64
-
-struct word {
-	char *text;
-	size_t len;
-};
-
-struct parser {
-	struct ab_rules *rules;
-	const struct ab_target *wanted; /* NULL: any */
-	const char *line_text;		/* untouched copy of the current line, for messages */
-	size_t line_len;
-	unsigned line;
-	const char *pristine; /* whole file, untouched */
-	char *base;	      /* the copy being cut */
-	unsigned errors;
-};
 
 static void *grow(void *array, size_t *room, size_t used, size_t size)
 {
@@ -52,7 +34,7 @@ static void *grow(void *array, size_t *room, size_t used, size_t size)
 	return array;
 }
 
-static void complain(struct parser *parser, const struct word *word, const char *reason)
+void ab_rule_complain(struct parser *parser, const struct word *word, const char *reason)
 {
 	struct ab_place at = {
 		parser->rules->path, parser->line, parser->line_text, parser->line_len, 0, 1};
@@ -83,169 +65,6 @@ static bool next_word(char **p, char *end, struct word *word)
 	return true;
 }
 
-static bool is_word(const struct word *word, const char *text)
-{
-	return *word->text == *text && strcmp(word->text, text) == 0;
-}
-
-/* ---- columns ---- */
-
-static bool parse_modes(struct parser *parser, struct word *word, uint8_t *modes)
-{
-	static const struct {
-		const char *name;
-		uint8_t bit;
-	} names[] = {{"16", 1 << AB_MODE_16}, {"32", 1 << AB_MODE_32}, {"64", 1 << AB_MODE_64}};
-	char *save = NULL;
-
-	*modes = 0;
-	if (word->text[0] == '*' && !word->text[1]) {
-		*modes = 0xff;
-		return true;
-	}
-	for (char *name = strtok_r(word->text, ",", &save); name;
-	     name = strtok_r(NULL, ",", &save)) {
-		size_t i = 0;
-		while (i < 3 && strcmp(name, names[i].name) != 0)
-			i++;
-		if (i == 3) {
-			complain(parser, word, "mode must be `*` or a list of 16, 32, 64");
-			return false;
-		}
-		*modes |= names[i].bit;
-	}
-	return true;
-}
-
-static bool parse_class(struct parser *parser, struct word *word, uint16_t *class)
-{
-	*class = ab_class_by_name(word->text, word->len);
-	if (!*class)
-		complain(parser, word, "unknown class; annot.h lists them");
-	return *class != 0;
-}
-
-static bool parse_pad(struct parser *parser, struct word *word, uint8_t *pad)
-{
-	char *end;
-	unsigned long value = strtoul(word->text, &end, 10);
-
-	if (*end || word->text[0] < '0' || word->text[0] > '9' || value > MAX_PAD) {
-		complain(parser, word, "pad must be a number of bytes from 0 to 64");
-		return false;
-	}
-	if (value && !parser->rules->target->nop_len) {
-		complain(parser, word, "this target's pads are not supported: use 0");
-		return false;
-	}
-	if (value && value % parser->rules->target->nop_len) {
-		complain(parser, word, "pad must be a multiple of the target's nop");
-		return false;
-	}
-	*pad = (uint8_t)value;
-	return true;
-}
-
-static bool parse_place(struct parser *parser, struct word *word, uint8_t *place)
-{
-	static const char *const names[] = {[AB_PLACE_PREFIX] = "prefix",
-					    [AB_PLACE_AFTER] = "after",
-					    [AB_PLACE_BEFORE] = "before",
-					    [AB_PLACE_SHADOW] = "shadow"};
-
-	for (uint8_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (is_word(word, names[i])) {
-			*place = i;
-			return true;
-		}
-	complain(parser, word, "place must be prefix, after, before or shadow");
-	return false;
-}
-
-/* An instruction may have 15 bytes, and gas itself adds up to 5 prefixes (-malign-branch). */
-static bool check_prefixes(struct parser *parser, const struct word *pad,
-			   const struct ab_rule *rule)
-{
-	if (rule->place != AB_PLACE_PREFIX)
-		return true;
-	if (parser->rules->target->nop)
-		complain(parser, pad, "this target has no prefixes");
-	else if (rule->pad > MAX_PREFIXES)
-		complain(parser, pad, "at most 6 prefixes can stand before an instruction");
-	else
-		return true;
-	return false;
-}
-
-static struct ab_sequence *sequence_of(struct ab_rule *rule)
-{
-	if (!rule->sequence)
-		rule->sequence = calloc(1, sizeof(*rule->sequence));
-	if (!rule->sequence)
-		abort();
-	return rule->sequence;
-}
-
-/* fuse=NEXT:FUSED */
-static bool parse_fuse(struct parser *parser, struct word *flag, struct ab_rule *rule)
-{
-	struct ab_sequence *sequence = sequence_of(rule);
-	const char *value = flag->text + 5;
-	const char *colon = strchr(value, ':');
-	uint16_t next = 0, fused = 0;
-
-	if (colon) {
-		next = ab_class_by_name(value, (size_t)(colon - value));
-		fused = ab_class_by_name(colon + 1, strlen(colon + 1));
-	}
-	if (!next || !fused || sequence->nfuse == AB_MAX_FUSE) {
-		complain(parser, flag, "want fuse=CLASS:FUSED_CLASS, at most four a rule");
-		return false;
-	}
-	sequence->fuse[sequence->nfuse].next = next;
-	sequence->fuse[sequence->nfuse++].fused = fused;
-	return true;
-}
-
-/* window=nop+cli */
-static bool parse_window(struct parser *parser, struct word *flag, struct ab_rule *rule)
-{
-	char *value = flag->text + 7;
-	char *plus = strchr(value, '+');
-
-	if (!plus || plus == value || !plus[1] || strchr(plus + 1, '+')) {
-		complain(parser, flag, "want window=MNEMONIC+MNEMONIC");
-		return false;
-	}
-	*plus = '\0';
-	sequence_of(rule)->window[0] = value;
-	sequence_of(rule)->window[1] = plus + 1;
-	return true;
-}
-
-static bool parse_flags(struct parser *parser, struct word *word, struct ab_rule *rule)
-{
-	char *save = NULL;
-
-	if (is_word(word, "-"))
-		return true;
-	for (char *text = strtok_r(word->text, ",", &save); text;
-	     text = strtok_r(NULL, ",", &save)) {
-		struct word flag = {text, strlen(text)};
-		bool ok;
-
-		if (strncmp(text, "fuse=", 5) == 0)
-			ok = parse_fuse(parser, &flag, rule);
-		else if (strncmp(text, "window=", 7) == 0)
-			ok = parse_window(parser, &flag, rule);
-		else
-			ok = (complain(parser, &flag, "unknown flag"), false);
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
 /* ---- mnemonics ---- */
 
 static bool same_rule(const struct ab_rule *a, const struct ab_rule *b)
@@ -266,7 +85,7 @@ static bool add_name(struct parser *parser, const char *base, size_t len, char s
 		hash = ab_hash_step(hash, (unsigned char)suffix);
 	slot = hash & (AB_HASH_SLOTS - 1);
 	if (rules->nnames >= AB_HASH_SLOTS / 2) {
-		complain(parser, column, "too many mnemonics in one rule file");
+		ab_rule_complain(parser, column, "too many mnemonics in one rule file");
 		return false;
 	}
 	rules->names = grow(rules->names, &rules->names_room, rules->nnames, sizeof(*rules->names));
@@ -285,7 +104,7 @@ static bool add_name(struct parser *parser, const char *base, size_t len, char s
 					 "line %u",
 					 (int)len, base, suffix ? 1 : 0, &suffix,
 					 rules->rules[n->rule].rule.line);
-				complain(parser, column, reason);
+				ab_rule_complain(parser, column, reason);
 				return false;
 			}
 			if (!n->next)
@@ -307,7 +126,8 @@ static bool add_spellings(struct parser *parser, const char *text, size_t len,
 	size_t base = brace ? (size_t)(brace - text) : len;
 
 	if (!base || len > WORD_MAX_LEN || (brace && text[len - 1] != '}')) {
-		complain(parser, column, "mnemonic must look like mov, mov{wlq} or lds|les");
+		ab_rule_complain(parser, column,
+				 "mnemonic must look like mov, mov{wlq} or lds|les");
 		return false;
 	}
 	if (!add_name(parser, text, base, 0, column))
@@ -349,25 +169,20 @@ static void parse_rule(struct parser *parser, struct word words[COLUMNS], size_t
 	struct ab_rule *rule = &entry.rule;
 
 	if (!rules->target)
-		return complain(parser, NULL, "a `target` line must come before the first rule");
+		return ab_rule_complain(parser, NULL,
+					"a `target` line must come before the first rule");
 	if (n != COLUMNS)
-		return complain(
+		return ab_rule_complain(
 			parser, &words[n - 1],
 			"a rule has 7 columns: mnemonic operands mode class pad place flags");
 	if (!is_lower(&words[0]))
-		return complain(parser, &words[0], "mnemonics are written in lower case");
+		return ab_rule_complain(parser, &words[0], "mnemonics are written in lower case");
 	rule->mnemonic = words[0].text;
 	rule->pattern = words[1].text;
 	rule->raw = is_word(&words[0], ".byte");
 	rule->line = parser->line;
-	if (!parse_modes(parser, &words[2], &rule->modes) ||
-	    !parse_class(parser, &words[3], &rule->class) ||
-	    !parse_pad(parser, &words[4], &rule->pad) ||
-	    !parse_place(parser, &words[5], &rule->place) ||
-	    !check_prefixes(parser, &words[4], rule) || !parse_flags(parser, &words[6], rule)) {
-		free(rule->sequence);
+	if (!ab_parse_columns(parser, words, rule))
 		return;
-	}
 	rules->rules = grow(rules->rules, &rules->rules_room, rules->nrules, sizeof(entry));
 	rules->rules[rules->nrules++] = entry;
 	add_mnemonics(parser, &words[0]);
@@ -403,14 +218,15 @@ static void parse_directive(struct parser *parser, size_t kind, char *p, char *e
 	size_t s = 0;
 
 	if (verdicts[kind].file && !next_word(&p, end, &file))
-		return complain(parser, NULL, "want: use FILE output REGEX reason");
+		return ab_rule_complain(parser, NULL, "want: use FILE output REGEX reason");
 	if (!next_word(&p, end, &scope) || !next_word(&p, end, &regex) ||
 	    !next_word(&p, end, &reason))
-		return complain(parser, NULL, "want: scope, regular expression and a reason");
+		return ab_rule_complain(parser, NULL,
+					"want: scope, regular expression and a reason");
 	while (s < SCOPES && !is_word(&scope, scope_names[s]))
 		s++;
 	if (s == SCOPES || !(verdicts[kind].scopes & (1 << s)))
-		return complain(parser, &scope, "this directive does not take that scope");
+		return ab_rule_complain(parser, &scope, "this directive does not take that scope");
 	if (reason.text + reason.len < end)
 		reason.text[reason.len] = ' '; /* the reason is the rest of the line */
 	entry.directive.scope = (enum ab_scope)s;
@@ -430,14 +246,15 @@ static void parse_target(struct parser *parser, char *p, char *end)
 	struct word name;
 
 	if (!next_word(&p, end, &name))
-		return complain(parser, NULL, "want: target NAME");
+		return ab_rule_complain(parser, NULL, "want: target NAME");
 	if (rules->target)
-		return complain(parser, &name, "a rule file has one `target` line");
+		return ab_rule_complain(parser, &name, "a rule file has one `target` line");
 	rules->target = ab_target_by_name(name.text, name.len);
 	if (!rules->target)
-		return complain(parser, &name, "unknown target");
+		return ab_rule_complain(parser, &name, "unknown target");
 	if (parser->wanted && rules->target != parser->wanted)
-		complain(parser, &name, "these rules are for another target than the assembler's");
+		ab_rule_complain(parser, &name,
+				 "these rules are for another target than the assembler's");
 }
 
 static void parse_audience(struct parser *parser, char *p, char *end)
@@ -447,7 +264,7 @@ static void parse_audience(struct parser *parser, char *p, char *end)
 	if (next_word(&p, end, &name) && (is_word(&name, "user") || is_word(&name, "kernel")))
 		parser->rules->user = is_word(&name, "user");
 	else
-		complain(parser, &name, "want: audience kernel|user");
+		ab_rule_complain(parser, &name, "want: audience kernel|user");
 }
 
 static void parse_line(struct parser *parser, char *p, char *end)
@@ -469,7 +286,7 @@ static void parse_line(struct parser *parser, char *p, char *end)
 		;
 	rest = p;
 	if (n == COLUMNS && next_word(&rest, end, &extra))
-		return complain(parser, &extra, "nothing may follow the flags column");
+		return ab_rule_complain(parser, &extra, "nothing may follow the flags column");
 	parse_rule(parser, words, n);
 }
 
@@ -486,7 +303,7 @@ static void parse_lines(struct parser *parser, char *text, size_t len)
 		parser->line_len = (size_t)(line_end - p);
 		*line_end = '\0';
 		if (memchr(p, '\0', (size_t)(line_end - p)))
-			complain(parser, NULL, "a NUL byte in a rule file");
+			ab_rule_complain(parser, NULL, "a NUL byte in a rule file");
 		else
 			parse_line(parser, p, line_end);
 		p = line_end + 1;
@@ -527,7 +344,7 @@ struct ab_rules *ab_rules_parse(const char *path, const char *text, size_t len,
 	if (!parser.errors && !rules->target) {
 		parser.line_text = NULL;
 		parser.line = 0;
-		complain(&parser, NULL, "no `target` line");
+		ab_rule_complain(&parser, NULL, "no `target` line");
 	}
 	if (eager && !parser.errors)
 		compile_all(&parser);
