@@ -11,34 +11,11 @@
  * - The nops behind the first variant of an ALTERNATIVE, which make room for
  *   the longer one, become fewer when a pad made room already.
  */
-#include "test/padding/padmap.h"
+#include "test/padding/stepper.h"
 
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* gcc aligns code to 8 or more; i386 kernels align assembler functions to 4 */
-static uint64_t filler_align(const struct code *code)
-{
-	return code->elf->machine == EM_386 ? 4 : 8;
-}
-
-struct side {
-	const struct code *code;
-	uint64_t at;
-	struct ab_insn insn;
-	bool good; /* `insn` was decoded */
-};
-
-struct stepper {
-	struct padmap *map;
-	const struct ab_decoder *decoder;
-	struct side plain, padded;
-	const struct ab_annotation *sites;
-	size_t nsites, site;
-	uint8_t mode;
-	struct difference *difference;
-};
 
 const struct ab_elf_reloc *reloc_in(const struct code *code, uint64_t offset, uint64_t len)
 {
@@ -62,7 +39,7 @@ bool holds_addend(const struct code *code, uint64_t offset)
 	return code->elf->machine == EM_386 && reloc_in(code, offset, 1);
 }
 
-static void *grow(void *list, size_t count, size_t size)
+void *stepper_grow(void *list, size_t count, size_t size)
 {
 	if (count & (count - 1)) /* doubles at powers of two */
 		return list;
@@ -72,8 +49,8 @@ static void *grow(void *list, size_t count, size_t size)
 	return list;
 }
 
-static void add_span(struct stepper *st, uint64_t plain_len, uint64_t padded_len, bool linear,
-		     bool pad)
+void stepper_add_span(struct stepper *st, uint64_t plain_len, uint64_t padded_len, bool linear,
+		      bool pad)
 {
 	struct padmap *map = st->map;
 	struct span *last = map->nspans ? &map->spans[map->nspans - 1] : NULL;
@@ -82,7 +59,7 @@ static void add_span(struct stepper *st, uint64_t plain_len, uint64_t padded_len
 		last->plain_len += plain_len;
 		last->padded_len += padded_len;
 	} else {
-		map->spans = grow(map->spans, map->nspans, sizeof(*map->spans));
+		map->spans = stepper_grow(map->spans, map->nspans, sizeof(*map->spans));
 		map->spans[map->nspans++] = (struct span){st->plain.at, st->padded.at, plain_len,
 							  padded_len,	linear,	       pad};
 	}
@@ -90,13 +67,13 @@ static void add_span(struct stepper *st, uint64_t plain_len, uint64_t padded_len
 	st->padded.at += padded_len;
 }
 
-static bool differ(struct stepper *st, const char *what)
+bool stepper_differ(struct stepper *st, const char *what)
 {
 	*st->difference = (struct difference){st->plain.at, st->padded.at, what};
 	return false;
 }
 
-static void decode(struct stepper *st, struct side *side)
+void stepper_decode(struct stepper *st, struct side *side)
 {
 	side->good = side->at < side->code->size &&
 		     ab_decode(st->decoder, st->mode, side->code->data + side->at,
@@ -116,9 +93,9 @@ static bool remove_pad(struct stepper *st, uint64_t end, const struct ab_annotat
 	if (end > st->padded.code->size ||
 	    !(front ? ab_is_front_pad(st->decoder, st->mode, bytes, &front->record)
 		    : ab_is_pad(st->decoder, st->mode, bytes, len)))
-		return differ(st, "pad is made neither of NOPs nor of prefixes");
+		return stepper_differ(st, "pad is made neither of NOPs nor of prefixes");
 	st->map->pads += len;
-	add_span(st, 0, len, false, true);
+	stepper_add_span(st, 0, len, false, true);
 	return true;
 }
 
@@ -141,171 +118,6 @@ static bool remove_pads(struct stepper *st)
 		if (st->padded.at == ab_insn_end(site) && !remove_pad(st, ab_site_end(site), NULL))
 			return false;
 	}
-	return true;
-}
-
-/* ---- filler ---- */
-
-static bool is_filler(const struct stepper *st, const struct side *side)
-{
-	const uint8_t *bytes = side->code->data + side->at;
-
-	return side->good && !side->insn.by_hand &&
-	       (side->insn.zydis.mnemonic == ZYDIS_MNEMONIC_INT3 ||
-		ab_is_pad(st->decoder, st->mode, bytes, side->insn.length));
-}
-
-#define RUN_MAX 4096 /* instructions; `.skip 4096, 0xcc` pages exist */
-
-struct run {
-	uint64_t start, end;
-	uint8_t lengths[RUN_MAX];
-	unsigned count;
-};
-
-static void read_run(struct stepper *st, struct side side, uint64_t limit, struct run *run)
-{
-	run->start = run->end = side.at;
-	for (run->count = 0; run->count < RUN_MAX && run->end < limit; run->count++) {
-		side.at = run->end;
-		decode(st, &side);
-		if (!is_filler(st, &side) || run->end + side.insn.length > limit)
-			break;
-		run->lengths[run->count] = side.insn.length;
-		run->end += side.insn.length;
-	}
-}
-
-static uint64_t next_site(const struct stepper *st)
-{
-	for (size_t i = st->site; i < st->nsites; i++)
-		if (!ab_is_marker(&st->sites[i]) && st->sites[i].offset >= st->padded.at)
-			return st->sites[i].offset;
-	return st->padded.code->size;
-}
-
-/*
- * Cut equal instructions from the ends of both runs. The best cut is where
- * both ends are aligned, then where one is; of equally good ones the longest.
- * Returns true if both ends are aligned; in i386 code one will do, where gcc
- * gives up an alignment that would cost too much (.p2align 4,,7).
- */
-static bool cut_tails(const struct stepper *st, struct run *plain, struct run *padded)
-{
-	uint64_t p = plain->end, q = padded->end, best_p = p, best_q = q;
-	uint64_t align = filler_align(st->plain.code);
-	unsigned i = plain->count, j = padded->count, best = 0;
-
-	for (;;) {
-		unsigned score = (p % align == 0) + (q % align == 0);
-
-		if (score >= best) {
-			best = score;
-			best_p = p;
-			best_q = q;
-		}
-		if (!i || !j || plain->lengths[i - 1] != padded->lengths[j - 1] ||
-		    memcmp(st->plain.code->data + p - plain->lengths[i - 1],
-			   st->padded.code->data + q - plain->lengths[i - 1],
-			   plain->lengths[i - 1]) != 0)
-			break;
-		p -= plain->lengths[--i];
-		q -= padded->lengths[--j];
-	}
-	plain->end = best_p;
-	padded->end = best_q;
-	return best >= (st->plain.code->elf->machine == EM_386 ? 1 : 2);
-}
-
-/* What is left of both runs, begins alike: a symbol may end in the middle (`ret; int3`). */
-static uint64_t common_head(const struct stepper *st, const struct run *plain,
-			    const struct run *padded)
-{
-	uint64_t len = 0;
-
-	for (unsigned i = 0; i < plain->count && i < padded->count; i++) {
-		uint64_t next = len + plain->lengths[i];
-
-		if (plain->lengths[i] != padded->lengths[i] || plain->start + next > plain->end ||
-		    padded->start + next > padded->end ||
-		    memcmp(st->plain.code->data + plain->start + len,
-			   st->padded.code->data + padded->start + len, next - len) != 0)
-			break;
-		len = next;
-	}
-	return len;
-}
-
-static bool same_run(struct stepper *st, const struct run *plain, const struct run *padded)
-{
-	uint64_t len = plain->end - plain->start;
-
-	if (!len || padded->end - padded->start != len ||
-	    memcmp(st->plain.code->data + plain->start, st->padded.code->data + padded->start,
-		   len) != 0)
-		return false;
-	st->map->instructions += plain->count;
-	add_span(st, len, len, true, false);
-	return true;
-}
-
-/* Filler ends where a site begins, and inside of a site (raw bytes with a NOP) at its pad. */
-static uint64_t run_limit(const struct stepper *st)
-{
-	const struct ab_annotation *site = st->site < st->nsites ? &st->sites[st->site] : NULL;
-
-	if (site && !ab_is_marker(site) && site->offset < st->padded.at &&
-	    st->padded.at < ab_insn_end(site))
-		return ab_insn_end(site);
-	return next_site(st);
-}
-
-static void add_filler(struct stepper *st, const struct run *plain, const struct run *padded)
-{
-	struct padmap *map = st->map;
-
-	map->fillers = grow(map->fillers, map->nfillers, sizeof(*map->fillers));
-	map->fillers[map->nfillers++] = (struct span){
-		plain->start, padded->start, plain->end - plain->start, padded->end - padded->start,
-		false,	      false};
-}
-
-/* Does the filler directly follow an instruction whose pad is its own prefixes? */
-static bool behind_prefixed(const struct stepper *st)
-{
-	for (size_t i = st->site > 0 ? st->site - 1 : 0; i < st->nsites && i <= st->site; i++)
-		if ((st->sites[i].record.flags & AB_F_PREFIX) &&
-		    ab_insn_end(&st->sites[i]) == st->padded.at)
-			return true;
-	return false;
-}
-
-/*
- * Filler on both sides, or filler on one that the other does not have. Never
- * one instruction at a time: `.align 64, 0xcc; .skip 27, 0xcc` is one run, and
- * its variable part is not its tail.
- */
-static bool pass_filler(struct stepper *st)
-{
-	static struct run plain, padded;
-	const struct span *last = st->map->nspans ? &st->map->spans[st->map->nspans - 1] : NULL;
-	bool at_pad = (last && last->pad) || behind_prefixed(st);
-	uint64_t limit = run_limit(st), head;
-
-	read_run(st, st->plain, st->plain.code->size, &plain);
-	read_run(st, st->padded, limit, &padded);
-	if (same_run(st, &plain, &padded))
-		return true;
-	if (!plain.count && !padded.count)
-		return differ(st, "instructions differ");
-	if (!cut_tails(st, &plain, &padded) && !at_pad)
-		return differ(st, "filler differs, and no alignment or pad explains it");
-	if (plain.end == plain.start && padded.end == padded.start)
-		return differ(st, "instructions differ");
-	add_filler(st, &plain, &padded);
-	head = common_head(st, &plain, &padded);
-	add_span(st, head, head, true, false);
-	add_span(st, plain.end - st->plain.at, padded.end - st->padded.at, false, false);
 	return true;
 }
 
@@ -361,7 +173,7 @@ static void add_target(struct stepper *st)
 {
 	struct padmap *map = st->map;
 
-	map->targets = grow(map->targets, map->ntargets, sizeof(*map->targets));
+	map->targets = stepper_grow(map->targets, map->ntargets, sizeof(*map->targets));
 	map->targets[map->ntargets++] = (struct target){
 		st->plain.at, st->padded.at, target_of(&st->plain, st), target_of(&st->padded, st)};
 }
@@ -411,7 +223,7 @@ static bool pass_zeros(struct stepper *st)
 	if (!only_zeros(&st->plain) || !only_zeros(&st->padded) ||
 	    (plain % align && padded % align))
 		return false;
-	add_span(st, plain - st->plain.at, padded - st->padded.at, false, false);
+	stepper_add_span(st, plain - st->plain.at, padded - st->padded.at, false, false);
 	return true;
 }
 
@@ -422,7 +234,7 @@ static bool filler_before_pad(struct stepper *st)
 
 	if (!site || site->offset != st->padded.at || !site->record.insn_off)
 		return false;
-	decode(st, &st->plain);
+	stepper_decode(st, &st->plain);
 	return is_filler(st, &st->plain);
 }
 
@@ -436,8 +248,8 @@ static bool step(struct stepper *st)
 		return false;
 	if (st->plain.at == st->plain.code->size && st->padded.at == st->padded.code->size)
 		return true;
-	decode(st, &st->plain);
-	decode(st, &st->padded);
+	stepper_decode(st, &st->plain);
+	stepper_decode(st, &st->padded);
 	into_site = st->padded.good && st->padded.at + st->padded.insn.length > next_site(st) &&
 		    st->padded.at < next_site(st);
 	if (is_filler(st, &st->plain) && is_filler(st, &st->padded))
@@ -446,7 +258,7 @@ static bool step(struct stepper *st)
 		uint64_t p = st->plain.insn.length, q = st->padded.insn.length;
 
 		st->map->instructions++;
-		add_span(st, p, q, p == q, false);
+		stepper_add_span(st, p, q, p == q, false);
 		return true;
 	}
 	if (is_filler(st, &st->plain) || is_filler(st, &st->padded))
@@ -455,10 +267,10 @@ static bool step(struct stepper *st)
 	if ((into_site || (!st->plain.good && !st->padded.good)) &&
 	    st->plain.at < st->plain.code->size && st->padded.at < st->padded.code->size &&
 	    same_bytes(st, 1, 0, 0)) {
-		add_span(st, 1, 1, true, false);
+		stepper_add_span(st, 1, 1, true, false);
 		return true;
 	}
-	return pass_zeros(st) || differ(st, "instructions differ");
+	return pass_zeros(st) || stepper_differ(st, "instructions differ");
 }
 
 bool padmap_make(struct padmap *map, const struct ab_decoder *decoder, const struct code *plain,
