@@ -24,7 +24,7 @@ static const char *const groups[] = {
 	[AB_GROUP_IO] = "io",		[AB_GROUP_MSR] = "msr",
 	[AB_GROUP_TLB] = "tlb",		[AB_GROUP_IDLE] = "idle",
 	[AB_GROUP_PROTECT] = "protect", [AB_GROUP_VM] = "vm",
-	[AB_GROUP_MEMORY] = "memory",
+	[AB_GROUP_MEMORY] = "memory",	[AB_GROUP_HOOK] = "hook",
 };
 
 static const struct class_entry *entry_of(uint16_t class)

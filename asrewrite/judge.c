@@ -181,7 +181,7 @@ static void judge_site(struct judge *judge, const struct ab_annotation *annotati
 	if (!content.whole)
 		misplaced(judge, annotation, "no instruction of %u bytes here",
 			  annotation->record.insn_len);
-	else if (annotation->record.class >> 8 == AB_GROUP_MEMORY)
+	else if (!ab_class_is_sensitive(annotation->record.class))
 		(void)0; /* annotated by hand: any instruction will do */
 	else if (parts_of(annotation->record.class))
 		judge_fused(judge, annotation, &content);

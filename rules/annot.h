@@ -85,6 +85,24 @@
 #define AB_GROUP_PROTECT    0x0a
 #define AB_GROUP_VM	    0x0b
 #define AB_GROUP_MEMORY	    0x10 /* sensitive memory operations, annotated by hand (paper 3.2) */
+#define AB_GROUP_HOOK	    0x11 /* NOPs by which a guest tells what it does (paper 5.3) */
+
+/*
+ * Layout constants: an address of the guest's address-space layout, in 8 bytes of
+ * its own (the immediate of a movabs, or initialised data). A back-end whose
+ * address space differs from bare hardware's adds one delta per kind; on bare
+ * hardware nothing reads the records. One 8-byte record each, in AB_LAYOUT_SECTION.
+ */
+#define AB_LAYOUT_SECTION     ".afterburn.layout"
+#define AB_LAYOUT_RECORD_SIZE 8
+#define AB_LAYOUT_VERSION     1
+#define AB_LAYOUT_IMAGE	      1 /* kernel image, modules, fixed mappings */
+#define AB_LAYOUT_USER_END    2 /* end of the range of user addresses */
+#define AB_LAYOUT_CPU_AREA    3 /* per-processor entry area, espfix, LDT */
+#define AB_LAYOUT_DIRECT_MAP  4 /* all physical memory */
+#define AB_LAYOUT_VMALLOC     5
+#define AB_LAYOUT_VMEMMAP     6
+#define AB_LAYOUT_KINDS	      7
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -191,7 +209,9 @@
 	X(MEMORY, 3, PTE_READ_CLEAR, 0)                                            \
 	X(MEMORY, 4, PTE_TEST_CLEAR, 0)                                            \
 	X(MEMORY, 5, DEVICE_READ, 0)                                               \
-	X(MEMORY, 6, DEVICE_WRITE, 0)
+	X(MEMORY, 6, DEVICE_WRITE, 0)                                              \
+	X(HOOK, 1, MODULE_LOAD, 0)                                                 \
+	X(HOOK, 2, MODULE_UNLOAD, 0)
 /* clang-format on */
 
 #define AB_CLASS(group, number) (((group) << 8) | (number))
@@ -217,6 +237,14 @@ _Static_assert(__builtin_offsetof(struct ab_annot, insn_off) == 7, "record layou
 _Static_assert(__builtin_offsetof(struct ab_annot, insn_len) == 8, "record layout is ABI");
 _Static_assert(__builtin_offsetof(struct ab_annot, mode_version) == 9, "record layout is ABI");
 _Static_assert(__builtin_offsetof(struct ab_annot, flags) == 10, "record layout is ABI");
+
+struct ab_layout {
+	int32_t word;	  /* address of the 8-byte constant minus address of this field */
+	uint16_t kind;	  /* AB_LAYOUT_* */
+	uint16_t version; /* AB_LAYOUT_VERSION */
+};
+
+_Static_assert(sizeof(struct ab_layout) == AB_LAYOUT_RECORD_SIZE, "record layout is ABI");
 
 #endif /* !__ASSEMBLER__ */
 #endif

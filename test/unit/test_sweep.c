@@ -65,6 +65,7 @@ static const struct {
 	{"raw with filler", {CODE("\xf3\x0f\x38\xf8\x02\x66\x90"), SITES({0, AB_CLASS_ENQCMDS, 7, 0, 7, V64, AB_F_RAW})}, {.annotated = 1}},
 	{"not known to Zydis", {CODE("\x0f\x01\xc6"), SITES({0, AB_CLASS_WRMSR, 3, 0, 3, V64, 0})}, {.annotated = 1}},
 	{"memory", {CODE("\x48\x89\x07" NOP5), SITES({0, AB_CLASS_PTE_WRITE, 8, 0, 3, V64, 0})}, {0}},
+	{"hook", {CODE(NOP5 "\xc3"), SITES({0, AB_CLASS_MODULE_LOAD, 5, 0, 5, V64, 0})}, {0}},
 	{"other mode", {CODE("\x06\x07\xc3"), SITES({0, AB_CLASS_MODE, 0, 0, 0, V32, 0}, {0, AB_CLASS_PUSH_SEG, 1, 0, 1, V32, 0}, {1, AB_CLASS_POP_SEG, 1, 0, 1, V32, 0})}, {.annotated = 2}},
 	{"data", {CODE("\xc3\xfa\xfb\xf4\xc3"), .symbols = {{"f", 0, 1, STT_FUNC}, {"d", 1, 3, STT_OBJECT}, {"g", 4, 1, STT_FUNC}}, .nsymbols = 3}, {0}},
 

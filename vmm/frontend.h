@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*@080 Up: how a back-end reports what happened
+ *
+ * Before each of these calls the back-end has put the guest's registers into
+ * vcpu.regs (and the segment bases into vcpu.fs_base and gs_base); after it, the
+ * guest goes on at vcpu.regs, whatever they then are: the next instruction, the
+ * same one again, a guest handler, an application.
+ *
+ * Then vmm_before_resume() is due, every time: it delivers what is pending.
+ */
+#ifndef AFTERBURN_VMM_FRONTEND_H
+#define AFTERBURN_VMM_FRONTEND_H
+
+#include "vmm/mmu.h"
+#include "vmm/types.h"
+
+/* The virtual CPU as a Linux-style boot loader leaves it for the 64-bit entry point: paging
+ * on with `root`, interrupts off, flat segments, RSI = boot parameters. */
+void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params);
+
+/* The guest's current instruction raised a processor exception other than #PF:
+ * emulate it if it is sensitive and the guest's kernel runs, else inject. */
+void vmm_exception(unsigned vector, mword error);
+
+/* The guest faulted on `va` (error: SDM 3A 4.7, bits P W U RSVD I of the real
+ * fault). true: *translation says what the back-end must map before the guest goes
+ * on (accessed and dirty bits are set already). false: the guest has its #PF. */
+bool vmm_page_fault(gva_t va, mword error, struct translation *translation);
+
+/* An application executed `syscall`, regs.rip behind it. */
+void vmm_syscall(void);
+
+/* An application executed `int $vector`, regs.rip behind it. */
+void vmm_software_interrupt(unsigned vector);
+
+/* A rewritten site called; `next` is the address behind the site. */
+void vmm_site(mword next);
+
+/* Time is up, or something was typed: let the devices look. */
+void vmm_event(void);
+
+/* Somebody pressed the machine's power button. */
+void vmm_power_button(void);
+
+/* vcpu.pending is set and the guest may be interrupted: deliver, if there is still
+ * something. Nothing to do when pending is 0. */
+void vmm_before_resume(void);
+
+/* What was added to the guest's layout constants, by AB_LAYOUT_*: for modules, whose
+ * constants are moved when the guest loads them. Set by the back-end. */
+extern int64_t vmm_layout_delta[];
+
+/* Frequency of the real time-stamp counter, set by the back-end before vmm_reset(). */
+extern uint64_t vmm_tsc_khz;
+
+#endif
