@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*@051 Which template a sensitive instruction gets
+ *
+ * Frequent instructions become one instruction on the virtual CPU's memory, or a call
+ * of a stub in templates.S; the rest calls the general emulation. Everything is
+ * addressed relative to the instruction pointer, which needs no register and no
+ * relocation: the VMM lies within 2 GiB of the guest's kernel, and each displacement
+ * is checked.
+ *
+ * None of these changes a flag that the instruction leaves alone.
+ */
+#include "vmm/rewrite/templates.h"
+
+#include "vmm/rewrite/classes.h"
+#include "vmm/vcpu.h"
+
+/* --- emitting --------------------------------------------------------------------- */
+
+static void emit(struct code *code, uint8_t byte)
+{
+	if (code->length < sizeof(code->bytes))
+		code->bytes[code->length] = byte;
+	code->length++;
+}
+
+static void emit_32(struct code *code, uint32_t value)
+{
+	for (unsigned i = 0; i < 4; i++)
+		emit(code, (uint8_t)(value >> (8 * i)));
+}
+
+/* A displacement to `target` of an instruction that ends `behind` bytes later. */
+static void emit_displacement(struct code *code, mword target, unsigned behind)
+{
+	mword distance = target - (code->at + code->length + 4 + behind);
+
+	if (distance + BIT(31) >= BIT(32))
+		code->out_of_reach = true;
+	emit_32(code, (uint32_t)distance);
+}
+
+#define CALL_BYTES 5
+
+/* The call is the last of the site's bytes: its return address is the one behind the
+ * site, which finds the site again, and where the guest goes on. */
+static void emit_call(struct code *code, const struct site *site, const char *target)
+{
+	if (site->total > CALL_BYTES) {
+		code->length = site->total - CALL_BYTES;
+		template_fill(code->bytes, code->length);
+	}
+	emit(code, 0xe8); /* call rel32 */
+	emit_displacement(code, (mword)target, 0);
+}
+
+static void emit_jump(struct code *code, mword target)
+{
+	emit(code, 0xe9); /* jmp rel32 */
+	emit_displacement(code, target, 0);
+}
+
+/* A RIP-relative operand with `reg` in ModRM: 00 reg 101. */
+static void emit_operand(struct code *code, unsigned reg, const void *field, unsigned behind)
+{
+	emit(code, (uint8_t)((reg & 7) << 3 | 5));
+	emit_displacement(code, (mword)field, behind);
+}
+
+static uint8_t rex(unsigned bits, unsigned reg)
+{
+	return (uint8_t)(0x40 | bits | (reg & 8 ? 4 /* REX.R */ : 0));
+}
+#define REX_W 8
+
+/* mov field(%rip), %reg, of 8 bytes */
+static void emit_load(struct code *code, unsigned reg, const void *field)
+{
+	emit(code, rex(REX_W, reg)); /* REX.W */
+	emit(code, 0x8b);	     /* mov r/m64, r64 */
+	emit_operand(code, reg, field, 0);
+}
+
+/* mov %reg, field(%rip), of 8 bytes */
+static void emit_store(struct code *code, unsigned reg, const void *field)
+{
+	emit(code, rex(REX_W, reg)); /* REX.W */
+	emit(code, 0x89);	     /* mov r64, r/m64 */
+	emit_operand(code, reg, field, 0);
+}
+
+/* movl $value, field(%rip) */
+static void emit_store_32(struct code *code, uint32_t value, const void *field)
+{
+	emit(code, 0xc7); /* mov imm32, r/m32 */
+	emit_operand(code, 0, field, 4);
+	emit_32(code, value);
+}
+
+/* --- sites ------------------------------------------------------------------------- */
+
+static enum rewrite_outcome build_call(struct code *code, const struct site *site)
+{
+	emit_call(code, site, vmm_site_entry);
+	return REWRITE_CALL;
+}
+
+static enum rewrite_outcome build_cli(struct code *code, const struct site *site)
+{
+	(void)site;
+	emit(code, 0xc6); /* movb $0, vif(%rip) */
+	emit_operand(code, 0, &vcpu.vif, 1);
+	emit(code, 0);
+	return REWRITE_INLINE;
+}
+
+static enum rewrite_outcome build_sti(struct code *code, const struct site *site)
+{
+	emit_call(code, site, vmm_sti);
+	return REWRITE_STUB;
+}
+
+static enum rewrite_outcome build_pushf(struct code *code, const struct site *site)
+{
+	if (site->insn.operand != 8)
+		return build_call(code, site);
+	emit_call(code, site, vmm_pushf);
+	return REWRITE_STUB;
+}
+
+static enum rewrite_outcome build_popf(struct code *code, const struct site *site)
+{
+	if (site->insn.operand != 8)
+		return build_call(code, site);
+	emit_call(code, site, vmm_popf);
+	return REWRITE_STUB;
+}
+
+/* mov %cr, %r64 */
+static enum rewrite_outcome build_from_cr(struct code *code, const struct site *site)
+{
+	static const uint64_t *const fields[16] = {
+		[0] = &vcpu.cr0, [2] = &vcpu.cr2, [3] = &vcpu.cr3, [4] = &vcpu.cr4, [8] = &vcpu.cr8,
+	};
+	const struct insn *insn = &site->insn;
+
+	if (insn->rm_kind != INSN_RM_REG || insn->reg >= 16 || !fields[insn->reg])
+		return build_call(code, site);
+	emit_load(code, insn->rm, fields[insn->reg]);
+	return REWRITE_INLINE;
+}
+
+/* mov %seg, %r16, %r32 or %r64: all but the first clear what is above (SDM 2, "MOV"). */
+static enum rewrite_outcome build_from_seg(struct code *code, const struct site *site)
+{
+	const struct insn *insn = &site->insn;
+
+	if (insn->rm_kind != INSN_RM_REG || insn->reg >= SEG_COUNT)
+		return build_call(code, site);
+	if (insn->operand == 2)
+		emit(code, 0x66); /* 16 bits */
+	if (insn->rm & 8)
+		emit(code, rex(0, insn->rm));
+	emit(code, 0x8b); /* mov r/m32, r32 */
+	emit_operand(code, insn->rm, &vcpu.segment[insn->reg], 0);
+	return REWRITE_INLINE;
+}
+
+static const void *thunk_of(const struct site *site)
+{
+	return vmm_thunks + site->thunk * THUNK_BYTES;
+}
+
+static enum rewrite_outcome build_jump(struct code *code, const struct site *site)
+{
+	emit_jump(code, (mword)thunk_of(site));
+	return REWRITE_STUB;
+}
+
+/* --- thunks ------------------------------------------------------------------------- */
+
+/* scratch[3] = the address behind the site; jump to `target`. */
+static void thunk_jump(struct code *code, const struct site *site, const char *target)
+{
+	mword next = site->start + site->total;
+
+	emit_store_32(code, (uint32_t)next, &vcpu.scratch[3]);
+	emit_store_32(code, (uint32_t)(next >> 32), (const uint8_t *)&vcpu.scratch[3] + 4);
+	emit_jump(code, (mword)target);
+}
+
+static void thunk_general(struct code *code, const struct site *site)
+{
+	thunk_jump(code, site, vmm_jump_entry);
+}
+
+static void thunk_iret(struct code *code, const struct site *site)
+{
+	thunk_jump(code, site, site->insn.operand == 8 ? vmm_iret : vmm_jump_entry);
+}
+
+static void thunk_sysret(struct code *code, const struct site *site)
+{
+	thunk_jump(code, site, site->insn.operand == 8 ? vmm_sysret : vmm_jump_entry);
+}
+
+/* swapgs: exchange the real GS base with the virtual CPU's. The stack may be the
+ * application's, so rax is kept in scratch[0]; no flag changes.
+ *
+ * wrgsbase is the commit: interrupted up to it, the guest goes back to the site,
+ * behind it the exchange is completed (restart.c). Half of it would leave both
+ * bases the same, and the kernel on the application's. */
+#define SWAPGS_SAVED  7	 /* rax is in scratch[0] from here on */
+#define SWAPGS_COMMIT 31 /* wrgsbase is done */
+static void thunk_swapgs(struct code *code, const struct site *site)
+{
+	emit_store(code, RAX, &vcpu.scratch[0]); /* 0 */
+	emit(code, 0xf3);			 /* 7: rdgsbase %rax */
+	emit(code, 0x48);
+	emit(code, 0x0f);
+	emit(code, 0xae);
+	emit(code, 0xc8);
+	emit_store(code, RAX, &vcpu.scratch[1]);    /* 12 */
+	emit_load(code, RAX, &vcpu.kernel_gs_base); /* 19 */
+	emit(code, 0xf3);			    /* 26: wrgsbase %rax */
+	emit(code, 0x48);
+	emit(code, 0x0f);
+	emit(code, 0xae);
+	emit(code, 0xd8);
+	emit_load(code, RAX, &vcpu.scratch[1]); /* 31 */
+	emit_store(code, RAX, &vcpu.kernel_gs_base);
+	emit_load(code, RAX, &vcpu.scratch[0]);
+	emit_jump(code, site->start + site->total);
+}
+
+bool template_swapgs_done(unsigned offset, bool *saved)
+{
+	*saved = offset >= SWAPGS_SAVED;
+	return offset >= SWAPGS_COMMIT;
+}
+
+/* --- the table ---------------------------------------------------------------------- */
+
+struct template
+{
+	enum binding binding;
+	enum rewrite_outcome (*build)(struct code * code, const struct site *site);
+	void (*thunk)(struct code * code, const struct site *site);
+};
+
+/* A class that is not here is called. NATIVE ones are right in ring 3 as they are: the
+ * real GS base is always the guest's current one, XCR0 is the hardware's, the
+ * time-stamp counter is not virtualized, and no kernel executes syscall. verw may stand
+ * between the load of the application's stack pointer and sysret. */
+static const struct template templates[CLASS_ROWS] = {
+	[CLASS_ROW_CLI] = {.build = build_cli},
+	[CLASS_ROW_STI] = {.build = build_sti},
+	[CLASS_ROW_STI_SYSEXIT] = {BIND_THUNK, build_jump, thunk_general},
+	[CLASS_ROW_PUSHF] = {.build = build_pushf},
+	[CLASS_ROW_POPF] = {.build = build_popf},
+	[CLASS_ROW_MOV_FROM_CR] = {.build = build_from_cr},
+	[CLASS_ROW_XGETBV] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_VERW] = {BIND_THUNK, build_jump, thunk_general},
+	[CLASS_ROW_MOV_FROM_SEG] = {.build = build_from_seg},
+	[CLASS_ROW_SWAPGS] = {BIND_THUNK, build_jump, thunk_swapgs},
+	[CLASS_ROW_RDFSBASE] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_RDGSBASE] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_WRFSBASE] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_WRGSBASE] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_IRET] = {BIND_THUNK, build_jump, thunk_iret},
+	[CLASS_ROW_SYSCALL] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_SYSRET] = {BIND_THUNK, build_jump, thunk_sysret},
+	[CLASS_ROW_SYSEXIT] = {BIND_THUNK, build_jump, thunk_general},
+	[CLASS_ROW_UIRET] = {BIND_THUNK, build_jump, thunk_general},
+	[CLASS_ROW_ERET] = {BIND_THUNK, build_jump, thunk_general},
+	[CLASS_ROW_RDTSC] = {.binding = BIND_NATIVE},
+};
+
+static const struct template *template_of(uint16_t class)
+{
+	return &templates[rewrite_row(class)];
+}
+
+enum binding template_binding(uint16_t class)
+{
+	return template_of(class)->binding;
+}
+
+static void start_code(struct code *code, mword at)
+{
+	*code = (struct code){.at = at};
+}
+
+enum rewrite_outcome template_build(struct code *code, const struct site *site)
+{
+	const struct template *template = template_of(site->insn.class);
+	enum rewrite_outcome outcome;
+
+	start_code(code, site->start);
+	if (!template->build)
+		return build_call(code, site);
+	outcome = template->build(code, site);
+	if (code->length > site->total && template->binding == BIND_CALL) {
+		start_code(code, site->start);
+		outcome = build_call(code, site);
+	}
+	return outcome;
+}
+
+void template_build_thunk(struct code *code, const struct site *site)
+{
+	start_code(code, (mword)thunk_of(site));
+	template_of(site->insn.class)->thunk(code, site);
+}
+
+/* SDM 2 table 4-12, "Recommended Multi-Byte Sequence of NOP Instruction". */
+void template_fill(uint8_t *bytes, unsigned length)
+{
+	static const uint8_t nops[9][9] = {
+		{0x90},							/* nop */
+		{0x66, 0x90},						/* xchg %ax, %ax */
+		{0x0f, 0x1f, 0x00},					/* nopl (%rax) */
+		{0x0f, 0x1f, 0x40, 0x00},				/* nopl 0(%rax) */
+		{0x0f, 0x1f, 0x44, 0x00, 0x00},				/* nopl 0(%rax,%rax) */
+		{0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},			/* nopw 0(%rax,%rax) */
+		{0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},		/* nopl 0L(%rax) */
+		{0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},	/* nopl 0L(%rax,%rax) */
+		{0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00}, /* nopw ... */
+	};
+
+	while (length) {
+		unsigned count = length < 9 ? length : 9;
+
+		__builtin_memcpy(bytes, nops[count - 1], count);
+		bytes += count;
+		length -= count;
+	}
+}
