@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"inspect", ab_cmd_inspect, "count annotations per mnemonic, class and section"},
 	{"rewrite", ab_cmd_rewrite, "show what the wrapper makes of assembler text"},
 	{"rules", ab_cmd_rules, "check rule files; list rules that never matched"},
+	{"run", ab_cmd_run, "run an afterburned kernel as a Linux process"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Before the machine starts: its memory files, the kernel moved to its place in
+ * them, the initramfs, the boot parameters. All files of the user are read here, in
+ * an ordinary process, and every complaint names one.
+ */
+#include "asrewrite/diag.h"
+#include "backends/linux/launcher/run.h"
+#include "backends/linux/layout.h"
+#include "vmm/entry.h"
+#include "vmm/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define MEMORY_LEAST (UINT64_C(32) << 20)
+#define MEMORY_MOST  (LAYOUT_SHADOW - LAYOUT_RAM)
+
+/* 8250 at the first PC address; no KASLR, the layout is ours; the time-stamp counter
+ * is what the VMM says; no mitigations, applications share no secrets with anybody. */
+static const char command_line[] =
+	"console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer_check lpj=4000000";
+
+struct file {
+	const char *name;
+	const uint8_t *bytes;
+	uint64_t size;
+};
+
+static int read_file(struct file *file, const char *name)
+{
+	struct stat status;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	void *bytes = NULL;
+
+	file->name = name;
+	if (fd < 0 || fstat(fd, &status)) {
+		ab_error("%s: %s", name, strerror(errno));
+		return RUN_EXIT_INPUT;
+	}
+	if (S_ISREG(status.st_mode) && status.st_size)
+		bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (!bytes || bytes == MAP_FAILED) {
+		ab_error("%s: not a regular file with something in it", name);
+		return RUN_EXIT_INPUT;
+	}
+	file->bytes = bytes;
+	file->size = (uint64_t)status.st_size;
+	return RUN_EXIT_OK;
+}
+
+static void forget_file(struct file *file)
+{
+	if (file->bytes)
+		munmap((void *)(uintptr_t)file->bytes, file->size);
+}
+
+static int host_error(const char *what)
+{
+	ab_error("%s: %s", what, strerror(errno));
+	return RUN_EXIT_HOST;
+}
+
+static int memory_file(struct run *run, int which, uint64_t bytes, void **mapped)
+{
+	static const char *const names[FD_COUNT] = {
+		[FD_SHARED] = "afterburn-shared",
+		[FD_RAM] = "afterburn-ram",
+		[FD_TRAMPOLINES] = "afterburn-code",
+	};
+	int fd = memfd_create(names[which], MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)bytes))
+		return host_error("cannot create memory for the machine");
+	*mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*mapped == MAP_FAILED)
+		return host_error("cannot map the machine's memory");
+	run->fd[which] = fd;
+	return RUN_EXIT_OK;
+}
+
+static int complain(const struct load_failure *failure, const char *file)
+{
+	char bytes[3 * sizeof(failure->bytes) + 1] = "";
+
+	for (unsigned i = 0; i < failure->count; i++)
+		snprintf(bytes + 3 * i, 4, " %02x", failure->bytes[i]);
+	ab_error("%s: %s", file, load_error_text(failure->error));
+	ab_note("section %u, record %" PRIu64 ", address 0x%" PRIx64 ", file offset 0x%" PRIx64
+		", value 0x%" PRIx64 "%s%s",
+		failure->section, failure->index, failure->address, failure->offset, failure->value,
+		failure->count ? ", instruction" : "", bytes);
+	return RUN_EXIT_INPUT;
+}
+
+/* The relocator checks its area before it knows whether it is needed, so it has all. */
+static int load(struct run *run, const struct file *kernel, uint8_t *trampolines,
+		struct load_result *result)
+{
+	struct load_area area = {trampolines, LAYOUT_TRAMPOLINES, LAYOUT_TRAMPOLINE_BYTES, 0};
+	struct load_request request = {
+		.file = kernel->bytes,
+		.file_size = kernel->size,
+		.ram = run->ram,
+		.ram_size = run->memory,
+		.delta = LAYOUT_DELTAS,
+		.area = &area,
+	};
+	struct load_failure failure;
+
+	if (!load_kernel(&request, result, &failure))
+		return complain(&failure, kernel->name);
+	if (!result->annotations.size || !result->layout.size) {
+		ab_error("%s: no annotations: compile the kernel with `gcc -B', with the guest "
+			 "patch "
+			 "(scripts/build-guest --afterburned does both)",
+			 kernel->name);
+		return RUN_EXIT_INPUT;
+	}
+	return RUN_EXIT_OK;
+}
+
+static int set_up_boot(struct run *run, const struct load_result *loaded, const struct file *initrd)
+{
+	struct boot_request request = {
+		.ram = run->ram,
+		.ram_size = run->memory,
+		.kernel = loaded->lowest,
+		.kernel_end = loaded->end,
+		.initrd = initrd->bytes,
+		.initrd_size = initrd->size,
+		.rsdp = {LAYOUT_ACPI},
+	};
+	struct load_failure failure;
+	struct boot_result boot;
+	char *line;
+
+	if (asprintf(&line, "%s%s%s", command_line, *run->append ? " " : "", run->append) < 0)
+		abort();
+	request.command_line = line;
+	if (!boot_setup(&request, &boot, &failure)) {
+		free(line);
+		return complain(&failure, initrd->name ? initrd->name : run->kernel);
+	}
+	free(line);
+	run->shared->boot_params = boot.zero_page.v;
+	run->shared->root = boot.root.v;
+	return RUN_EXIT_OK;
+}
+
+static void describe_image(struct run *run, const struct load_result *loaded)
+{
+	struct shared *shared = run->shared;
+
+	shared->ram_bytes = run->memory;
+	shared->entry = loaded->entry.v;
+	shared->image_start = loaded->base;
+	shared->image_end = loaded->limit;
+	shared->image_physical = loaded->lowest.v;
+	shared->text_start = loaded->text;
+	shared->text_end = loaded->text_end;
+	shared->records = loaded->annotations.va;
+	shared->records_size = loaded->annotations.size;
+}
+
+static int make_memory(struct run *run, uint8_t **trampolines)
+{
+	uint64_t code = LAYOUT_TRAMPOLINE_BYTES + VMM_THUNK_BYTES;
+	void *shared, *ram, *area;
+
+	if (run->memory < MEMORY_LEAST || run->memory > MEMORY_MOST || run->memory % PAGE_SIZE) {
+		ab_error("guest memory must be whole pages between 32M and 384G, not %" PRIu64
+			 " bytes",
+			 run->memory);
+		return RUN_EXIT_USAGE;
+	}
+	if (memory_file(run, FD_SHARED, (sizeof(struct shared) + PAGE_SIZE - 1) & PAGE_MASK,
+			&shared) ||
+	    memory_file(run, FD_RAM, run->memory, &ram) ||
+	    memory_file(run, FD_TRAMPOLINES, code, &area))
+		return RUN_EXIT_HOST;
+	run->shared = shared;
+	run->ram = ram;
+	*trampolines = area;
+	return RUN_EXIT_OK;
+}
+
+static int fill_memory(struct run *run, uint8_t *trampolines)
+{
+	struct file kernel = {0}, initrd = {0};
+	struct load_result loaded;
+	int result = read_file(&kernel, run->kernel);
+
+	if (!result && run->initrd)
+		result = read_file(&initrd, run->initrd);
+	if (!result)
+		result = load(run, &kernel, trampolines, &loaded);
+	if (!result)
+		result = set_up_boot(run, &loaded, &initrd);
+	if (!result)
+		describe_image(run, &loaded);
+	forget_file(&kernel);
+	forget_file(&initrd);
+	return result;
+}
+
+int run_prepare(struct run *run)
+{
+	uint8_t *trampolines;
+	int result;
+
+	for (int i = 0; i < FD_COUNT; i++)
+		run->fd[i] = -1;
+	run->fd[FD_CONSOLE] = STDOUT_FILENO;
+	run->fd[FD_LOG] = STDERR_FILENO;
+	run->fd[FD_TIMER] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (run->fd[FD_TIMER] < 0)
+		return host_error("cannot create a timer");
+	result = make_memory(run, &trampolines);
+	if (!result)
+		result = fill_memory(run, trampolines);
+	if (result)
+		return result;
+	run_clock(run->shared);
+	munmap(run->ram, run->memory);
+	munmap(trampolines, LAYOUT_TRAMPOLINE_BYTES + VMM_THUNK_BYTES);
+	run->ram = NULL;
+	return RUN_EXIT_OK;
+}

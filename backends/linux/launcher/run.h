@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the launcher's files tell each other. Hosted. */
+#ifndef AFTERBURN_BACKENDS_LINUX_LAUNCHER_RUN_H
+#define AFTERBURN_BACKENDS_LINUX_LAUNCHER_RUN_H
+
+#include "backends/linux/shared.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Exit codes of `afterburn run`. Whatever the guest writes to the debug-exit port is
+ * its own and comes first; 0 is also ACPI power-off. docs/run.md explains them. */
+enum run_exit {
+	RUN_EXIT_OK = 0,
+	RUN_EXIT_USAGE = 2,
+	RUN_EXIT_INPUT = 120,  /* kernel or initramfs unreadable, broken, too large */
+	RUN_EXIT_RESET = 121,  /* the guest reset the machine, e.g. after a panic */
+	RUN_EXIT_TRIPLE = 122, /* triple fault */
+	RUN_EXIT_HALTED = 123, /* halted with interrupts off */
+	RUN_EXIT_GUEST = 125,  /* the guest did what is not modelled */
+	RUN_EXIT_HOST = 126,   /* the host refused memory, a process, a system call */
+	RUN_EXIT_VMM = 127,    /* a bug of afterburn */
+	RUN_EXIT_KILLED = 128, /* plus the number of the signal */
+};
+
+struct run {
+	const char *kernel, *initrd, *append;
+	uint64_t memory; /* bytes */
+	bool stats;
+	bool quiet_input; /* do not read the console's input */
+
+	/* made on the way */
+	int fd[FD_COUNT]; /* by FD_*; -1 where there is none */
+	struct shared *shared;
+	uint8_t *ram;
+	pid_t machine; /* the VMM's first process */
+	int machine_fd;
+};
+
+/* prepare.c: memory files, kernel, initramfs, parameters. Returns RUN_EXIT_OK or says
+ * what is wrong and returns the exit code. */
+int run_prepare(struct run *run);
+
+/* launch.c: start the VMM program in a process of its own. */
+int run_launch(struct run *run);
+
+/* loop.c: timer, console, signals, until the machine has ended. */
+void run_loop(struct run *run);
+
+/* verdict.c: say how it ended; the exit code. */
+int run_verdict(const struct run *run);
+void run_print_stats(const struct run *run);
+
+/* clock.c: measure the time-stamp counter. */
+void run_clock(struct shared *shared);
+
+/* terminal.c: raw mode while the guest runs. */
+void terminal_enter(struct run *run);
+void terminal_leave(struct run *run);
+
+#endif

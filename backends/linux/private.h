@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of this back-end tell each other. */
+#ifndef AFTERBURN_BACKENDS_LINUX_PRIVATE_H
+#define AFTERBURN_BACKENDS_LINUX_PRIVATE_H
+
+#include "backends/linux/shared.h"
+#include "vmm/mmu.h"
+#include "vmm/types.h"
+
+/* Data of which every process of the machine has its own copy. */
+#define PRIVATE __attribute__((section(".bss.private")))
+
+extern struct shared *const shared; /* at a fixed address */
+
+/* shadow.c: this process's host mappings as a TLB of the guest's page tables */
+void shadow_start(void);
+void shadow_fill(gva_t va, const struct translation *translation, bool write);
+void shadow_prefill(gva_t va);
+void shadow_flush_page(gva_t va);
+void shadow_flush_user(void);
+void shadow_flush_kernel(void);
+void shadow_drop_user(void);
+
+/* space.c: one process per guest page directory */
+_Noreturn void space_zygote(void);
+void space_enter(void);
+void space_replay(void);
+void space_zygote_signal(bool child_died);
+
+/* signal.c */
+void signal_start(void);
+void signal_thread_start(void); /* in every new process */
+
+/* fpu.S: the whole extended state, for hand-over between processes */
+void fpu_save(void *area);
+void fpu_restore(const void *area);
+
+/* resume.S: forget the stack, go on at vmm_resume. */
+_Noreturn void resume_guest(void);
+
+/* console.c */
+void console_flush(void);
+
+/* time.c */
+void time_arm(void);	/* program the host's timer if the deadline changed */
+bool event_taken(void); /* has the launcher told of something since the last call? */
+
+/* processor.c */
+void processor_start(void);
+
+/* end.c */
+void count_host_calls(void); /* before this process waits */
+_Noreturn void end_machine(enum end why, int code, const char *reason);
+
+static inline void count(enum host_count which)
+{
+	shared->counts[which]++;
+}
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Host signals: who was interrupted, and what does that mean for the guest.
+ *
+ * Where the instruction pointer was decides everything, and it is exact:
+ *   in a stub of a rewritten site: the stub starts over (rewrite_restart), guest
+ *   in the last instructions of vmm_resume: vcpu.regs still holds all, leave again
+ *   elsewhere in the VMM's text: the VMM goes on, the event stays pending
+ *   anywhere else: guest code, kernel or application by vcpu.cpl
+ * SA_NODEFER: handlers do not return, so no signal may stay blocked.
+ */
+#include "backends/linux/host.h"
+#include "backends/linux/private.h"
+#include "vmm/backend.h"
+#include "vmm/entry.h"
+#include "vmm/frontend.h"
+#include "vmm/rewrite.h"
+#include "vmm/vcpu.h"
+
+#include <asm/sigcontext.h>
+#include <linux/audit.h>
+#include <linux/prctl.h>
+#include <linux/signal.h>
+
+#include <asm/ucontext.h> /* needs the types of linux/signal.h */
+
+#define ALTSTACK_BYTES 262144 /* a frame with AVX-512 and AMX is 11 KiB, and they nest */
+
+/* asm/signal.h defines the C library's view; the system call takes this. */
+struct host_sigaction {
+	void (*handler)(int, siginfo_t *, struct ucontext *);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+void signal_entry(int number, siginfo_t *info, struct ucontext *context);
+void signal_restorer(void);
+int signal_handle(int number, siginfo_t *info, struct ucontext *context);
+
+extern uint8_t prefill_wanted;
+extern const char vmm_user_exit_end[];
+extern const char vmm_text_start[], vmm_text_end[];
+
+static uint8_t altstack[ALTSTACK_BYTES] PRIVATE __attribute__((aligned(4096)));
+
+enum where {
+	IN_GUEST,
+	IN_STUB,
+	IN_COMMIT,
+	IN_VMM,
+};
+
+/* An application's registers are all there until the last instruction of its way out. */
+static mword exit_as_one(mword rip)
+{
+	return rip - (mword)vmm_user_exit < (mword)(vmm_user_exit_end - vmm_user_exit)
+		       ? (mword)vmm_user_exit
+		       : rip;
+}
+
+static enum where where(mword rip)
+{
+	if (rip - (mword)vmm_text_start >= (mword)(vmm_text_end - vmm_text_start))
+		return IN_GUEST;
+	if (rip - (mword)vmm_resume_commit < (mword)(vmm_resume_end - vmm_resume_commit))
+		return IN_COMMIT;
+	return rewrite_in_stub(rip, &vcpu) ? IN_STUB : IN_VMM;
+}
+
+static void save_registers(const struct sigcontext *at)
+{
+	struct regs *regs = &vcpu.regs;
+
+	regs->gpr[RAX] = at->rax;
+	regs->gpr[RCX] = at->rcx;
+	regs->gpr[RDX] = at->rdx;
+	regs->gpr[RBX] = at->rbx;
+	regs->gpr[RSP] = at->rsp;
+	regs->gpr[RBP] = at->rbp;
+	regs->gpr[RSI] = at->rsi;
+	regs->gpr[RDI] = at->rdi;
+	regs->gpr[R8] = at->r8;
+	regs->gpr[R9] = at->r9;
+	regs->gpr[R10] = at->r10;
+	regs->gpr[R11] = at->r11;
+	regs->gpr[R12] = at->r12;
+	regs->gpr[R13] = at->r13;
+	regs->gpr[R14] = at->r14;
+	regs->gpr[R15] = at->r15;
+	regs->rip = at->rip;
+	/* The real IF is always 1 and means nothing. */
+	regs->rflags = (at->eflags & ~FLAG_IF) | (vcpu.vif ? FLAG_IF : 0);
+	__asm__ volatile("rdfsbase %0" : "=r"(vcpu.fs_base));
+	__asm__ volatile("rdgsbase %0" : "=r"(vcpu.gs_base));
+}
+
+/* The guest's handler is making this address good: see vmm_user_exit. */
+uint8_t prefill_wanted;
+static gva_t prefill_at;
+
+void prefill_now(void);
+void prefill_now(void)
+{
+	prefill_wanted = 0;
+	shadow_prefill(prefill_at);
+}
+
+static void page_fault(const struct sigcontext *at)
+{
+	bool application = vcpu.cpl == 3;
+	struct translation translation;
+	mword error = vcpu.cpl == 3 ? at->err : at->err & ~ACCESS_USER;
+
+	if (vmm_page_fault(gva(at->cr2), error, &translation)) {
+		shadow_fill(gva(at->cr2), &translation, error & ACCESS_WRITE);
+		return;
+	}
+	count(COUNT_GUEST_FAULTS);
+	prefill_at = gva(at->cr2);
+	prefill_wanted = application;
+}
+
+/* A fault on a guest stack while a stub uses it: fill, and let the stub go on. If
+ * the guest has no such page, the site has the fault. */
+static int stub_fault(const struct sigcontext *at)
+{
+	struct translation translation;
+	mword error;
+
+	if (at->trapno != VECTOR_PF)
+		end_machine(END_VMM, (int)at->trapno,
+			    "exception other than a page fault in a stub");
+	if (mmu_translate(gva(at->cr2), at->err & ACCESS_WRITE, &translation, &error)) {
+		shadow_fill(gva(at->cr2), &translation, at->err & ACCESS_WRITE);
+		return 0;
+	}
+	save_registers(at);
+	rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
+	vcpu.in_vmm = 1;
+	page_fault(at);
+	return 1;
+}
+
+static void guest_exception(int number, const siginfo_t *info, const struct sigcontext *at)
+{
+	switch (number) {
+	case SIGSYS:
+		count(COUNT_SIGSYS);
+		if (info->si_arch == AUDIT_ARCH_X86_64)
+			vmm_syscall();
+		else
+			vmm_software_interrupt(0x80);
+		return;
+	case SIGBUS:
+		if (at->trapno != VECTOR_AC)
+			end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
+		break;
+	default:
+		break;
+	}
+	count(COUNT_SIGSEGV);
+	if (at->trapno == VECTOR_PF)
+		page_fault(at);
+	else
+		vmm_exception((unsigned)at->trapno, at->err);
+}
+
+static int interrupted(const struct sigcontext *at)
+{
+	enum where place = where(exit_as_one(at->rip));
+
+	count(COUNT_EVENTS);
+	vcpu.pending = 1;
+	if (place == IN_VMM)
+		return 0;
+	if (place != IN_COMMIT) {
+		save_registers(at);
+		vcpu.regs.rip = exit_as_one(at->rip);
+		rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
+	}
+	vcpu.in_vmm = 1;
+	return 1;
+}
+
+static void bug(int number, const struct sigcontext *at)
+{
+	if (number == SIGBUS)
+		end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
+	vcpu.regs.rip = at->rip;
+	vcpu.regs.gpr[RSP] = at->rsp;
+	vcpu.cr2 = at->cr2;
+	end_machine(END_VMM, number, "exception in the VMM itself");
+}
+
+/* Returns 1 if the guest goes on at vcpu.regs, 0 if the interrupted code goes on. */
+int signal_handle(int number, siginfo_t *info, struct ucontext *context)
+{
+	struct sigcontext *at = (struct sigcontext *)&context->uc_mcontext;
+	enum where place;
+
+	if (number == SIGUSR1)
+		return interrupted(at);
+	if (number == SIGCHLD || number == SIGUSR2) {
+		space_zygote_signal(number == SIGCHLD);
+		return 0;
+	}
+	place = where(at->rip);
+	if (place == IN_STUB)
+		return stub_fault(at);
+	/* An application that jumps into the VMM's text has its fault like any other. */
+	if (place == IN_COMMIT || (place == IN_VMM && (vcpu.in_vmm || vcpu.cpl == 0)))
+		bug(number, at);
+	vcpu.in_vmm = 1;
+	save_registers(at);
+	guest_exception(number, info, at);
+	return 1;
+}
+
+static void handle(int number)
+{
+	struct host_sigaction action = {
+		.handler = signal_entry,
+		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER,
+		.restorer = signal_restorer,
+	};
+	long result = host_call4(__NR_rt_sigaction, number, &action, NULL, sizeof(action.mask));
+
+	if (result < 0)
+		end_machine(END_HOST, (int)-result, "sigaction");
+}
+
+void signal_start(void)
+{
+	static const uint8_t numbers[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL, SIGTRAP,
+					  SIGSYS,  SIGUSR1, SIGCHLD, SIGUSR2};
+	stack_t stack = {.ss_sp = altstack, .ss_size = sizeof(altstack)};
+	long result = host_call2(__NR_sigaltstack, &stack, NULL);
+
+	if (result < 0)
+		end_machine(END_HOST, (int)-result, "sigaltstack");
+	for (size_t i = 0; i < sizeof(numbers); i++)
+		handle(numbers[i]);
+}
+
+/* Syscall User Dispatch is not inherited. No allowed range: code in it could be
+ * jumped to; only the selector opens the way (host.h). */
+void signal_thread_start(void)
+{
+	long result = host_call5(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0,
+				 &host_selector);
+
+	if (result < 0)
+		end_machine(END_HOST, (int)-result,
+			    "Syscall User Dispatch (the host needs Linux 5.11 or newer)");
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*@130 One host process per guest address space
+ *
+ * Host page tables are what guest page directories become, and only the host's
+ * kernel may load them: so each guest address space (value of CR3) has a process
+ * of its own, with its own mappings and its own shadow tables. The machine runs in
+ * one of them at a time. When the guest loads CR3 the registers are in the
+ * virtual CPU, which all share; the floating-point state is put beside it, and one
+ * futex call wakes the process whose turn it is.
+ *
+ * Processes are forked by a zygote that never ran a guest, because forking costs
+ * time for every mapping (38 us with few, 467 us with 2000). They are kept:
+ * a page directory that was used before finds its process, and the one unused for
+ * longest is given to a new one.
+ */
+#include "backends/linux/host.h"
+#include "backends/linux/layout.h"
+#include "backends/linux/private.h"
+#include "vmm/backend.h"
+#include "vmm/frontend.h"
+#include "vmm/vcpu.h"
+
+#include <asm/ioctls.h>
+#include <linux/errno.h>
+#include <linux/prctl.h>
+#include <linux/signal.h>
+#include <linux/wait.h>
+
+#define SLOTS	  256
+#define NO_SLOT	  UINT32_MAX
+#define REAP	  BIT(31) /* in `request`: a child died */
+#define FPU_BYTES 16384
+
+struct slot {
+	uint64_t root; /* guest CR3, page-aligned */
+	uint64_t used; /* turn in which it last ran */
+	uint32_t wake; /* futex */
+	uint32_t pid;  /* 0: not yet forked */
+	bool recycled; /* its mappings are another address space's */
+};
+
+static struct slot slots[SLOTS];
+static uint32_t slot_count;
+static uint64_t turn;
+static uint32_t request; /* futex of the zygote: slot to fork, plus 1 */
+static uint8_t fpu[FPU_BYTES] __attribute__((aligned(64)));
+static uint64_t target; /* root the guest wants */
+static bool flush_user;
+
+static uint32_t mine PRIVATE; /* this process's slot */
+
+void backend_load_root(gpa_t root)
+{
+	target = root.v & PAGE_MASK;
+	flush_user = true;
+}
+
+void backend_flush_page(gva_t va)
+{
+	shadow_flush_page(va);
+}
+
+/* Without global pages, CR3 loads concern the kernel's half too. */
+void backend_flush_all(bool global)
+{
+	flush_user = true;
+	if (global)
+		shadow_flush_kernel();
+}
+
+/* --- hand-over ------------------------------------------------------------------- */
+
+static uint32_t find_slot(uint64_t root)
+{
+	for (uint32_t i = 0; i < slot_count; i++)
+		if (slots[i].root == root)
+			return i;
+	return NO_SLOT;
+}
+
+static uint32_t oldest_slot(void)
+{
+	uint32_t oldest = NO_SLOT;
+
+	for (uint32_t i = 0; i < slot_count; i++)
+		if (i != mine && (oldest == NO_SLOT || slots[i].used < slots[oldest].used))
+			oldest = i;
+	return oldest;
+}
+
+static uint32_t take_slot(uint64_t root)
+{
+	uint32_t slot;
+
+	if (slot_count < SLOTS) {
+		slot = slot_count++;
+	} else {
+		slot = oldest_slot();
+		slots[slot].recycled = true;
+		count(COUNT_RECYCLED);
+	}
+	slots[slot].root = root;
+	return slot;
+}
+
+static void ask_zygote(uint32_t slot)
+{
+	count(COUNT_SPAWNS);
+	__atomic_fetch_or(&request, slot + 1, __ATOMIC_SEQ_CST);
+	host_futex_wake(&request);
+}
+
+static void wake_slot(uint32_t slot)
+{
+	__atomic_store_n(&slots[slot].wake, 1, __ATOMIC_SEQ_CST);
+	if (slots[slot].pid)
+		host_futex_wake(&slots[slot].wake);
+	else
+		ask_zygote(slot);
+}
+
+/* It is this process's turn: bring it up to date and go on with the guest. */
+static _Noreturn void activate(void)
+{
+	struct slot *slot = &slots[mine];
+
+	__atomic_store_n(&shared->active_pid, slot->pid, __ATOMIC_SEQ_CST);
+	slot->used = ++turn;
+	if (slot->recycled)
+		shadow_drop_user();
+	slot->recycled = false;
+	flush_user = true;
+	space_replay();
+	fpu_restore(fpu);
+	resume_guest();
+}
+
+static _Noreturn void wait_for_turn(void)
+{
+	struct slot *slot = &slots[mine];
+
+	while (!__atomic_load_n(&slot->wake, __ATOMIC_SEQ_CST))
+		host_futex_wait(&slot->wake, 0, UINT64_MAX);
+	slot->wake = 0;
+	activate();
+}
+
+static _Noreturn void hand_over(uint32_t slot)
+{
+	count(COUNT_SWITCHES);
+	fpu_save(fpu);
+	count_host_calls();
+	wake_slot(slot);
+	wait_for_turn();
+}
+
+void space_enter(void)
+{
+	if (slots[mine].root != target) {
+		uint32_t slot = find_slot(target);
+
+		hand_over(slot == NO_SLOT ? take_slot(target) : slot);
+	}
+	if (flush_user) {
+		flush_user = false;
+		shadow_flush_user();
+		if (!(vcpu.cr4 & CR4_PGE))
+			shadow_flush_kernel();
+	}
+}
+
+/* --- the zygote ------------------------------------------------------------------- */
+
+/* Die with the parent; if it died before this was said, now. */
+static void die_with_parent(long parent, int number)
+{
+	host_call2(__NR_prctl, PR_SET_PDEATHSIG, number);
+	if (host_call0(__NR_getppid) != parent)
+		end_machine(END_KILLED, SIGKILL, "parent process");
+}
+
+static _Noreturn void child(uint32_t slot, long parent)
+{
+	mine = slot;
+	die_with_parent(parent, SIGKILL);
+	signal_thread_start();
+	slots[slot].pid = (uint32_t)host_call0(__NR_getpid);
+	wait_for_turn();
+}
+
+static void spawn(uint32_t slot)
+{
+	long parent = host_call0(__NR_getpid);
+	long pid = host_call5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		child(slot, parent);
+	if (pid < 0)
+		end_machine(END_HOST, (int)-pid, "creating a process for an address space");
+}
+
+/* A child ended. If it did not end the machine itself, it was killed. */
+static _Noreturn void reap(void)
+{
+	int status = 0;
+
+	host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0);
+	if (!__atomic_load_n(&shared->ended, __ATOMIC_SEQ_CST))
+		end_machine(END_KILLED, status & 0x7f, "a process of the machine");
+	for (;;)
+		host_call1(__NR_exit_group, 0);
+}
+
+_Noreturn void space_zygote(void)
+{
+	/* the reset state of the FPU: x87 and SSE as after fninit, MXCSR 0x1f80 */
+	*(uint16_t *)(void *)&fpu[0] = 0x37f;
+	*(uint32_t *)(void *)&fpu[24] = 0x1f80;
+	die_with_parent(shared->launcher_pid, SIGUSR2);
+	slots[0].root = target;
+	slot_count = 1;
+	wake_slot(0);
+	for (;;) {
+		uint32_t what = __atomic_exchange_n(&request, 0, __ATOMIC_SEQ_CST);
+
+		if (what & REAP)
+			reap();
+		if (what)
+			spawn(what - 1);
+		else
+			host_futex_wait(&request, 0, UINT64_MAX);
+	}
+}
+
+/* The launcher was killed, and with it whoever would have done this. */
+static _Noreturn void launcher_died(void)
+{
+	if (shared->terminal_raw)
+		host_call3(__NR_ioctl, FD_TERMINAL, TCSETS, shared->terminal);
+	end_machine(END_KILLED, SIGKILL, "the launcher");
+}
+
+void space_zygote_signal(bool child_died)
+{
+	if (!child_died)
+		launcher_died();
+	__atomic_fetch_or(&request, REAP, __ATOMIC_SEQ_CST);
+}

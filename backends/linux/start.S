@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* First instruction of the VMM program, and the small assembler helpers. */
+#include <vmm/offsets.inc>
+
+	.text
+	.globl	start
+	.type	start, @function
+/* in: the stack as execve leaves it. Nothing of it is used but argc's place. */
+start:
+	leaq	vmm_stack_top(%rip), %rsp
+	xorl	%ebp, %ebp
+	call	start_c
+	hlt
+	.size	start, . - start
+
+/* void resume_guest(void): forget this stack, leave for the guest. */
+	.globl	resume_guest
+	.type	resume_guest, @function
+resume_guest:
+	leaq	vmm_stack_top(%rip), %rsp
+	jmp	vmm_resume
+	.size	resume_guest, . - resume_guest
+
+/* void fpu_save(void *area)
+ * in: rdi = 64-byte aligned area of XCR0's standard size. clobbers rax, rdx.
+ */
+	.globl	fpu_save
+	.type	fpu_save, @function
+fpu_save:
+	movl	$-1, %eax
+	movl	$-1, %edx
+	xsave64	(%rdi)
+	ret
+	.size	fpu_save, . - fpu_save
+
+/* void fpu_restore(const void *area)
+ * in: rdi = area written by xsave. clobbers rax, rdx and the whole FPU.
+ */
+	.globl	fpu_restore
+	.type	fpu_restore, @function
+fpu_restore:
+	movl	$-1, %eax
+	movl	$-1, %edx
+	xrstor64 (%rdi)
+	ret
+	.size	fpu_restore, . - fpu_restore
+
+	.section .bss.private, "aw", @nobits
+	.balign	4096
+	.skip	65536
+	.globl	vmm_stack_top
+vmm_stack_top:
+	.skip	4096
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The VMM program: an executable at fixed addresses, see layout.h.
+ *
+ * .private is an ordinary private mapping: every process of the machine has its own
+ * stacks and tables. .data and .bss are mapped shared by start.c.
+ */
+#include "backends/linux/layout.h"
+
+ENTRY(start)
+
+PHDRS
+{
+	text PT_LOAD FLAGS(5);
+	private PT_LOAD FLAGS(6);
+	data PT_LOAD FLAGS(6);
+	stack PT_GNU_STACK FLAGS(6);
+}
+
+SECTIONS
+{
+	. = LAYOUT_VMM + SIZEOF_HEADERS;
+	vmm_text_start = LAYOUT_VMM;
+	.text : { *(.text .text.*) } :text
+	.rodata : { *(.rodata .rodata.*) } :text
+	. = ALIGN(4096);
+	.thunks : { *(.thunks) . = ALIGN(4096); } :text
+	vmm_text_end = .;
+
+	. = LAYOUT_PRIVATE;
+	.private (NOLOAD) : { *(.bss.private) } :private
+
+	. = LAYOUT_DATA;
+	vmm_data_start = .;
+	.data : { *(.data .data.*) } :data
+	.bss : { *(.bss .bss.* COMMON) . = ALIGN(4096); } :data
+	vmm_data_end = .;
+
+	ASSERT(vmm_text_end <= LAYOUT_PRIVATE, "VMM text too large")
+	ASSERT(vmm_data_end <= LAYOUT_TRAMPOLINES, "VMM data too large")
+
+	/DISCARD/ : { *(.eh_frame .comment .note.*) }
+}
