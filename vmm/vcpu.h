@@ -14,24 +14,11 @@
 
 #include "vmm/types.h"
 
+/* clang-format off */
 /* Numbers of general registers as instructions encode them (SDM 2, table 3-1). */
 enum gpr {
-	RAX,
-	RCX,
-	RDX,
-	RBX,
-	RSP,
-	RBP,
-	RSI,
-	RDI,
-	R8,
-	R9,
-	R10,
-	R11,
-	R12,
-	R13,
-	R14,
-	R15,
+	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
+	R8, R9, R10, R11, R12, R13, R14, R15,
 	GPR_COUNT
 };
 
@@ -40,26 +27,12 @@ enum segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 
 /* Exception vectors (SDM 3A, table 6-1). */
 enum vector {
-	VECTOR_DE = 0,
-	VECTOR_DB = 1,
-	VECTOR_NMI = 2,
-	VECTOR_BP = 3,
-	VECTOR_OF = 4,
-	VECTOR_BR = 5,
-	VECTOR_UD = 6,
-	VECTOR_NM = 7,
-	VECTOR_DF = 8,
-	VECTOR_TS = 10,
-	VECTOR_NP = 11,
-	VECTOR_SS = 12,
-	VECTOR_GP = 13,
-	VECTOR_PF = 14,
-	VECTOR_MF = 16,
-	VECTOR_AC = 17,
-	VECTOR_MC = 18,
-	VECTOR_XM = 19,
-	VECTOR_CP = 21,
+	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4,
+	VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10,
+	VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16,
+	VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_XM = 19, VECTOR_CP = 21,
 };
+/* clang-format on */
 
 #define FLAG_CF	  BIT(0)
 #define FLAG_ONE  BIT(1)

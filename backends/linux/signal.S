@@ -43,7 +43,13 @@
 	.globl	signal_entry
 	.type	signal_entry, @function
 signal_entry:
-	leaq	UC_REGS(%rdx), %rbx
+	pushfq
+	testl	$0x40000, (%rsp)		# AC: the host leaves it as the application had it,
+	jz	1f				# and the VMM is not written for that
+	andl	$~0x40000, (%rsp)
+	popfq
+	pushfq
+1:	leaq	UC_REGS(%rdx), %rbx
 	call	signal_handle			# eax: 1 the guest goes on, 0 the VMM does
 	movl	%eax, %r12d
 	movq	FPSTATE_AT(%rbx), %rdi

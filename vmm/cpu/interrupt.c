@@ -6,7 +6,9 @@
  * (paper 2.4.2). It is delivered at once if the guest is interruptible, and else
  * when a stub that enables interrupts (sti, popf, iret), the idle loop or any other
  * exit from the VMM finds both. `pending` is a hint: the controller may have been
- * masked meanwhile, so it is asked again before delivery.
+ * masked meanwhile, so it is asked again before delivery. A back-end may set it, too,
+ * to be called soon; it must remember its event by itself until it calls vmm_event(),
+ * for `pending` is computed anew whenever a device is accessed.
  */
 #include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"

@@ -91,11 +91,18 @@ static bool move_layout(const struct module *module)
 static void forget_old_sites(const struct module *module)
 {
 	for (mword at = 0; at + AB_RECORD_SIZE <= module->records_size; at += AB_RECORD_SIZE) {
+		mword start = module->records + at;
 		struct ab_annot record;
 
-		if (guest_peek(gva(module->records + at), &record, sizeof(record)))
-			rewrite_forget(module->records + at + (mword)(int64_t)record.start,
-				       record.total_len);
+		if (!guest_peek(gva(start), &record, sizeof(record)))
+			continue;
+		start += (mword)(int64_t)record.start;
+		for (mword byte = start; byte < start + record.total_len; byte++) {
+			const struct site *old = rewrite_site_at(byte);
+
+			if (old)
+				rewrite_forget(old->start, 1);
+		}
 	}
 }
 

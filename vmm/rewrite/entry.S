@@ -143,9 +143,8 @@ vmm_resume_commit:
 	movb	$0, VCPU(IN_VMM)
 	cmpb	$0, VCPU(PENDING)		# once more: a back-end may have marked
 	je	3f				# it while in_vmm kept it from more
-	movzbl	VCPU(VIF), %eax
-	orb	VCPU(CPL), %al
-	jz	3f
+	cmpb	$0, VCPU(VIF)
+	je	3f
 	cmpb	$0, VCPU(SHADOW)
 	je	vmm_resume
 3:	movq	GPR(0), %rax

@@ -2,8 +2,7 @@
 /* Files that are wrong in every way the loader names, and cut off at every byte. */
 #include "kernel.h"
 
-
-#define R_64   1
+/* psABI 1.0, table 4.9 */
 #define R_PC32 2
 #define R_32   10
 #define R_32S  11
@@ -119,6 +118,13 @@ DAMAGE(section_entries)
 DAMAGE(names_section)
 {
 	kernel_header(&s->kernel)->shstrndx = kernel_header(&s->kernel)->shnum;
+}
+DAMAGE(names_nowhere) /* a string table without bytes: no section has a name */
+{
+	kernel_shdr(&s->kernel, ".shstrtab")->offset = UINT64_MAX;
+	((struct elf_section *)(s->kernel.bytes + s->kernel.elf.header.shoff) +
+	 s->kernel.elf.header.shstrndx)
+		->type = ELF_SHT_NOBITS;
 }
 DAMAGE(segment_file_far)
 {
@@ -426,6 +432,7 @@ static const struct header_case cases[] = {
 	{LOAD_E_TRUNCATED, section_table_far},
 	{LOAD_E_BAD_HEADER, section_entries},
 	{LOAD_E_BAD_HEADER, names_section},
+	{LOAD_E_LITERALS_FULL, names_nowhere}, /* for there are no layout records */
 	{LOAD_E_TRUNCATED, segment_file_far},
 	{LOAD_E_TRUNCATED, segment_file_long},
 	{LOAD_E_BAD_HEADER, segment_memory_short},
