@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*@040 Padding: room for the in-place VMM, invisible to everyone else
+/*@032 Padding: room for the in-place VMM, invisible to everyone else
  *
  * The best pad is no instruction: redundant prefixes in front of the sensitive
  * one, which ignores them when it has no memory operand. It then has room for

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*@045 Hand-over: the rewritten text never becomes a file
+/*@034 Hand-over: the rewritten text never becomes a file
  *
  * It is written to a memfd that the real assembler inherits and opens by its
  * /proc name. Nothing is left behind when anyone is killed, and a full disk is

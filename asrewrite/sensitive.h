@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*@050 The second opinion: what is sensitive, told from machine code
+/*@036 The second opinion: what is sensitive, told from machine code
  *
  * The rules say which text is sensitive, this table which bytes are. It was
  * written from the manuals (Intel SDM volumes 2 and 3, AMD APM volume 3), not

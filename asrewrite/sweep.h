@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*@055 The check: every sensitive instruction has a record, every record an instruction
+/*@038 The check: every sensitive instruction has a record, every record an instruction
  *
  * Machine code cannot be read with certainty: it is read in a linear sweep
  * that starts afresh at every symbol, record and end of data, so that one
