@@ -57,6 +57,16 @@ bool mmu_translate(gva_t va, mword access, struct translation *translation, mwor
  * false: not present. For prefilling, rewriting, debugging. */
 bool mmu_probe(gva_t va, struct translation *translation);
 
+/* The page table that maps the 2 MiB around `va` page by page, present or not: its 512
+ * entries, and a number that changes when another table or other rights of the upper
+ * levels take its place. For comparing many entries without walking to each. false:
+ * there is none (large page, upper level absent). */
+struct page_table {
+	const uint64_t *entries;
+	uint64_t path;
+};
+bool mmu_page_table(gva_t va, struct page_table *table);
+
 /* Copy between the VMM and guest-virtual memory as an access of kind `access`.
  * false: reads may have copied the pages in front, writes (checked first) nothing, and
  * vcpu.cr2 and *error describe the #PF, unless *error is MMU_NOT_CANONICAL. An address that

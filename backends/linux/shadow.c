@@ -46,6 +46,8 @@
 struct leaf {
 	uint64_t used[BLOCK_PAGES / 64];
 	uint64_t entry[BLOCK_PAGES];
+	uint64_t guest[BLOCK_PAGES]; /* the guest's entry when this was made of it */
+	uint64_t path;		     /* and the page table it was in (mmu_page_table) */
 };
 
 struct block {
@@ -250,6 +252,7 @@ static struct leaf *leaf_make(struct block **block)
 		}
 		(*block)->leaf = shadow->free_leaf[--shadow->free_leaves];
 		leaf = leaf_of(*block);
+		leaf->path = 0;
 		for (size_t i = 0; i < BLOCK_PAGES / 64; i++)
 			leaf->used[i] = 0;
 	}
@@ -304,13 +307,14 @@ static void fill_small(mword va, const struct translation *translation)
 	struct leaf *leaf = leaf_make(&block);
 	uint64_t frame = translation->address.v & PAGE_MASK;
 	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES, pages = 1;
-	struct translation next;
+	struct translation next = *translation;
 
+	leaf->guest[index] = translation->entry;
 	if (translation->shift == PAGE_SHIFT)
 		while (pages < FILL_MOST && index + pages < BLOCK_PAGES &&
 		       frame + (pages + 1) * PAGE_SIZE <= guest_memory.size &&
 		       same_page_neighbour(va + pages * PAGE_SIZE, translation, va, &next))
-			pages++;
+			leaf->guest[index + pages++] = next.entry;
 	map(va, pages * PAGE_SIZE, entry_for(translation, frame), MAP_POPULATE);
 	for (unsigned i = 0; i < pages; i++) {
 		leaf->used[(index + i) / 64] |= BIT((index + i) % 64);
@@ -424,6 +428,12 @@ static uint64_t allowed_now(mword va, uint64_t entry, bool large)
 	return entry & (entry_for(&translation, 0) | ~RIGHTS);
 }
 
+/* Accessed bits come and go without any invalidation. */
+static bool same_guest_entry(uint64_t a, uint64_t b)
+{
+	return !((a ^ b) & ~PTE_A);
+}
+
 static void compare_page(struct leaf *leaf, unsigned index, mword va, struct batch *batch)
 {
 	uint64_t had = leaf->entry[index];
@@ -440,7 +450,9 @@ static void compare_page(struct leaf *leaf, unsigned index, mword va, struct bat
 static void compare_block(struct block *block, struct batch *batch)
 {
 	mword va = block_address(block);
+	struct page_table table;
 	struct leaf *leaf;
+	bool known;
 
 	if (block->large && allowed_now(va, block->large, true) != block->large) {
 		batch_add(batch, va, BLOCK_SIZE, 0);
@@ -449,12 +461,19 @@ static void compare_block(struct block *block, struct batch *batch)
 	if (!block->leaf)
 		return;
 	leaf = leaf_of(block);
+	if (!mmu_page_table(gva(va), &table))
+		table.path = 0;
+	known = table.path && table.path == leaf->path;
 	for (unsigned word = 0; word < BLOCK_PAGES / 64; word++)
 		for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
 			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
 
+			if (known && same_guest_entry(table.entries[index], leaf->guest[index]))
+				continue;
 			compare_page(leaf, index, va + index * PAGE_SIZE, batch);
+			leaf->guest[index] = table.path ? table.entries[index] : 0;
 		}
+	leaf->path = table.path;
 }
 
 static void compare_half(bool user)
@@ -496,8 +515,19 @@ void shadow_flush_page(gva_t va)
 	compare_one(va.v);
 }
 
+/* What the processor's control bits say about rights may have changed, too: no entry
+ * may be taken for compared because the guest's is the same. */
+static void doubt_all(struct half *half)
+{
+	for (uint32_t i = 0; i < half->count; i++)
+		if (half->blocks[i].leaf)
+			leaf_of(&half->blocks[i])->path = 0;
+}
+
 void shadow_flush_kernel(void)
 {
+	doubt_all(&shadow->half[false]);
+	doubt_all(&shadow->half[true]);
 	kernel_log.all = ++kernel_log.next;
 	shadow->replayed = kernel_log.next;
 	compare_half(false);

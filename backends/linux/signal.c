@@ -18,7 +18,9 @@
 
 #include <asm/sigcontext.h>
 #include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <linux/signal.h>
 
 #include <asm/ucontext.h> /* needs the types of linux/signal.h */
@@ -141,11 +143,39 @@ static int stub_fault(const struct sigcontext *at)
 	return 1;
 }
 
+/* The host has a vsyscall page too, at the same address, and emulates calls of it as
+ * its own: for the guest, whose page it is, these are faults of fetching. Without
+ * the filter (signal_start) the host answers with its own clock; with it SIGSYS comes,
+ * after the return that a call ends with. Where it refuses, trap number and address
+ * are an earlier signal's. */
+#define VSYSCALL_PAGE UINT64_C(0xffffffffff600000)
+
+static bool is_vsyscall(mword va)
+{
+	return (va & PAGE_MASK) == VSYSCALL_PAGE;
+}
+
+static void vsyscall(mword va)
+{
+	struct translation translation;
+
+	vcpu.regs.rip = va;
+	if (vmm_page_fault(gva(va), ACCESS_FETCH | ACCESS_USER, &translation))
+		end_machine(END_GUEST, 0,
+			    "the guest maps a page where the host has its vsyscall page");
+	count(COUNT_GUEST_FAULTS);
+}
+
 static void guest_exception(int number, const siginfo_t *info, const struct sigcontext *at)
 {
 	switch (number) {
 	case SIGSYS:
 		count(COUNT_SIGSYS);
+		if (info->si_code == SYS_SECCOMP) {
+			vcpu.regs.gpr[RSP] -= sizeof(mword);
+			vsyscall((mword)info->si_call_addr);
+			return;
+		}
 		if (info->si_arch == AUDIT_ARCH_X86_64)
 			vmm_syscall();
 		else
@@ -159,7 +189,9 @@ static void guest_exception(int number, const siginfo_t *info, const struct sigc
 		break;
 	}
 	count(COUNT_SIGSEGV);
-	if (at->trapno == VECTOR_PF)
+	if (is_vsyscall(at->rip))
+		vsyscall(at->rip);
+	else if (at->trapno == VECTOR_PF)
 		page_fault(at);
 	else
 		vmm_exception((unsigned)at->trapno, at->err);
@@ -229,6 +261,32 @@ static void handle(int number)
 		end_machine(END_HOST, (int)-result, "sigaction");
 }
 
+/* Calls of the host's vsyscall page do not pass through Syscall User Dispatch, but
+ * through seccomp. The VMM itself makes none of these three system calls; for the
+ * others the host remembers that they are allowed. */
+static void trap_vsyscall(void)
+{
+#define TRAP_IF(number)                                                                            \
+	{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number},                                                 \
+	{                                                                                          \
+		BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP                                            \
+	}
+	static struct sock_filter filter[] = {
+		{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr)},
+		TRAP_IF(__NR_gettimeofday),
+		TRAP_IF(__NR_time),
+		TRAP_IF(__NR_getcpu),
+		{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+	long result = host_call5(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+
+	if (!result)
+		result = host_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+	if (result < 0)
+		end_machine(END_HOST, (int)-result, "seccomp");
+}
+
 void signal_start(void)
 {
 	static const uint8_t numbers[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL, SIGTRAP,
@@ -240,6 +298,7 @@ void signal_start(void)
 		end_machine(END_HOST, (int)-result, "sigaltstack");
 	for (size_t i = 0; i < sizeof(numbers); i++)
 		handle(numbers[i]);
+	trap_vsyscall();
 }
 
 /* Syscall User Dispatch is not inherited. No allowed range: code in it could be

@@ -171,18 +171,19 @@ void space_enter(void)
 
 /* --- the zygote ------------------------------------------------------------------- */
 
-/* Die with the parent; if it died before this was said, now. */
-static void die_with_parent(long parent, int number)
+/* Die with the parent. False: it died before this was said. */
+static bool die_with_parent(long parent, int number)
 {
 	host_call2(__NR_prctl, PR_SET_PDEATHSIG, number);
-	if (host_call0(__NR_getppid) != parent)
-		end_machine(END_KILLED, SIGKILL, "parent process");
+	return host_call0(__NR_getppid) == parent;
 }
 
 static _Noreturn void child(uint32_t slot, long parent)
 {
 	mine = slot;
-	die_with_parent(parent, SIGKILL);
+	if (!die_with_parent(parent, SIGKILL))
+		end_machine(END_KILLED, SIGKILL, "parent process");
+	host_call2(__NR_prctl, PR_SET_NAME, "afterburn-guest");
 	signal_thread_start();
 	slots[slot].pid = (uint32_t)host_call0(__NR_getpid);
 	wait_for_turn();
@@ -211,12 +212,22 @@ static _Noreturn void reap(void)
 		host_call1(__NR_exit_group, 0);
 }
 
+/* The launcher was killed, and with it whoever would have done this. */
+static _Noreturn void launcher_died(void)
+{
+	if (shared->terminal_raw)
+		host_call3(__NR_ioctl, FD_TERMINAL, TCSETS, shared->terminal);
+	end_machine(END_KILLED, SIGKILL, "the launcher");
+}
+
 _Noreturn void space_zygote(void)
 {
 	/* the reset state of the FPU: x87 and SSE as after fninit, MXCSR 0x1f80 */
 	*(uint16_t *)(void *)&fpu[0] = 0x37f;
 	*(uint32_t *)(void *)&fpu[24] = 0x1f80;
-	die_with_parent(shared->launcher_pid, SIGUSR2);
+	host_call2(__NR_prctl, PR_SET_NAME, "afterburn-vmm");
+	if (!die_with_parent(shared->launcher_pid, SIGUSR2))
+		launcher_died();
 	slots[0].root = target;
 	slot_count = 1;
 	wake_slot(0);
@@ -230,14 +241,6 @@ _Noreturn void space_zygote(void)
 		else
 			host_futex_wait(&request, 0, UINT64_MAX);
 	}
-}
-
-/* The launcher was killed, and with it whoever would have done this. */
-static _Noreturn void launcher_died(void)
-{
-	if (shared->terminal_raw)
-		host_call3(__NR_ioctl, FD_TERMINAL, TCSETS, shared->terminal);
-	end_machine(END_KILLED, SIGKILL, "the launcher");
 }
 
 void space_zygote_signal(bool child_died)

@@ -42,14 +42,12 @@ void backend_set_timer(uint64_t at)
  * alarm comes, finds nothing to do, and the later one is set then. */
 void time_arm(void)
 {
-	uint64_t now = backend_now();
 	struct host_itimerspec spec = {0};
-	uint64_t delay;
+	uint64_t now, delay;
 
-	if (armed != DEVICE_NEVER && armed < now)
-		armed = DEVICE_NEVER; /* has come, or is on the way */
 	if (deadline >= armed)
 		return;
+	now = backend_now();
 	delay = deadline > now ? deadline - now : 1;
 	spec.value.tv_sec = (long long)(delay / 1000000000);
 	spec.value.tv_nsec = (long long)(delay % 1000000000);
@@ -62,6 +60,7 @@ bool event_taken(void)
 	if (!__atomic_load_n(&shared->event, __ATOMIC_RELAXED) ||
 	    !__atomic_exchange_n(&shared->event, 0, __ATOMIC_SEQ_CST))
 		return false;
+	armed = DEVICE_NEVER; /* perhaps it was the timer */
 	if (__atomic_exchange_n(&shared->power_button, 0, __ATOMIC_SEQ_CST))
 		vmm_power_button();
 	return true;

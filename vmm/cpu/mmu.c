@@ -167,3 +167,20 @@ bool mmu_probe(gva_t va, struct translation *translation)
 	report(&walk, va, true, translation);
 	return true;
 }
+
+bool mmu_page_table(gva_t va, struct page_table *table)
+{
+	struct walk walk;
+
+	if (!canonical(va.v))
+		return false;
+	walk_tables(va, &walk);
+	if (walk.count != LEVELS)
+		return false;
+	table->entries = memory_at(gpa(walk.entry_at.v & PAGE_MASK), PAGE_SIZE);
+	table->path = walk.entry_at.v & PAGE_MASK;
+	for (unsigned i = 0; i + 1 < LEVELS && table->entries; i++)
+		table->path ^= (*walk.entries[i] & (PTE_W | PTE_U)) << i * 2 |
+			       (*walk.entries[i] & PTE_NX) >> i;
+	return table->entries != NULL;
+}

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* image.S */
@@ -60,6 +61,15 @@ static void ignore_terminal_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Said by the child, found by run_verdict(). */
+static _Noreturn void cannot_start(const struct run *run)
+{
+	run->shared->end_code = errno;
+	strcpy(run->shared->reason, "starting the VMM program");
+	run->shared->ended = END_HOST;
+	_exit(1);
+}
+
 /* Descriptors above the VMM's are closed but for the program's own, which goes at
  * execve. */
 static _Noreturn void become_machine(const struct run *run, int image)
@@ -75,7 +85,7 @@ static _Noreturn void become_machine(const struct run *run, int image)
 		close_range((unsigned)program + 1, ~0U, 0);
 		syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
 	}
-	_exit(errno);
+	cannot_start(run);
 }
 
 int run_launch(struct run *run)
@@ -98,5 +108,11 @@ int run_launch(struct run *run)
 		return RUN_EXIT_HOST;
 	}
 	run->machine_fd = (int)syscall(SYS_pidfd_open, run->machine, 0);
+	if (run->machine_fd < 0) {
+		ab_error("cannot watch a process (pidfd_open): %s", strerror(errno));
+		kill(run->machine, SIGKILL);
+		waitpid(run->machine, NULL, 0);
+		return RUN_EXIT_HOST;
+	}
 	return RUN_EXIT_OK;
 }

@@ -95,9 +95,10 @@ static void escape(struct loop *loop, uint8_t key)
 		type(loop->run->shared, ESCAPE);
 		break;
 	default:
-		fputs("\r\nafterburn: Ctrl-A x ends the machine, Ctrl-A p presses its power "
-		      "button, Ctrl-A Ctrl-A sends Ctrl-A\r\n",
-		      stderr);
+		fprintf(stderr,
+			"\r\nafterburn: Ctrl-A x ends the machine, Ctrl-A p presses its power "
+			"button, Ctrl-A Ctrl-A sends Ctrl-A; the guest is in process %u\r\n",
+			loop->run->shared->active_pid);
 	}
 }
 
@@ -137,9 +138,12 @@ static void read_signal(struct loop *loop)
 		press_power_button(loop);
 }
 
-static int signal_file(void)
+/* The host's limits are told by error numbers, not by a signal that kills. */
+int run_signals(void)
 {
 	sigset_t set;
+
+	signal(SIGXFSZ, SIG_IGN);
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
@@ -168,10 +172,14 @@ static int poll_once(struct loop *loop)
 }
 
 /* The machine's other processes die with its first one, and became our children. */
-static void reap_all(void)
+static void reap_all(struct run *run)
 {
-	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
-		;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
+		if (pid == run->machine && WIFSIGNALED(status))
+			run->machine_signal = WTERMSIG(status);
 }
 
 void run_loop(struct run *run)
@@ -179,7 +187,7 @@ void run_loop(struct run *run)
 	struct loop loop = {.run = run, .terminal = run->shared->terminal_raw};
 
 	loop.polled[POLL_MACHINE] = (struct pollfd){run->machine_fd, POLLIN, 0};
-	loop.polled[POLL_SIGNALS] = (struct pollfd){signal_file(), POLLIN, 0};
+	loop.polled[POLL_SIGNALS] = (struct pollfd){run->signal_fd, POLLIN, 0};
 	loop.polled[POLL_TIMER] = (struct pollfd){run->fd[FD_TIMER], POLLIN, 0};
 	loop.polled[POLL_INPUT] = (struct pollfd){run->quiet_input ? -1 : STDIN_FILENO, POLLIN, 0};
 	for (;;) {
@@ -194,5 +202,5 @@ void run_loop(struct run *run)
 		if (loop.polled[POLL_INPUT].revents)
 			read_input(&loop);
 	}
-	reap_all();
+	reap_all(run);
 }

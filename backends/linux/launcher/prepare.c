@@ -23,10 +23,12 @@
 #define MEMORY_LEAST (UINT64_C(32) << 20)
 #define MEMORY_MOST  (LAYOUT_SHADOW - LAYOUT_RAM)
 
-/* 8250 at the first PC address; no KASLR, the layout is ours; the time-stamp counter
- * is what the VMM says; no mitigations, applications share no secrets with anybody. */
+/* The time-stamp counter is what the VMM says, there is nothing to calibrate. No
+ * mitigations, and so no separate page tables for applications: they would cost a
+ * hand-over per system call, and the machine is a process that holds nobody else's
+ * secrets. Every word must be one that kernels know: others become arguments of init. */
 static const char command_line[] =
-	"console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer_check lpj=4000000";
+	"console=ttyS0 mitigations=off tsc=reliable no_timer_check lpj=4000000";
 
 struct file {
 	const char *name;

@@ -123,18 +123,19 @@ int ab_cmd_run(int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
 		return RUN_EXIT_USAGE;
+	run.signal_fd = run_signals();
 	result = run_prepare(&run);
 	if (result)
 		return result;
 	memcpy(run.shared->trace, trace_mask, sizeof(trace_mask));
 	run.fd[FD_TERMINAL] = !run.quiet_input && isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
-	terminal_enter(&run);
 	result = run_launch(&run);
-	if (!result)
-		run_loop(&run);
-	terminal_leave(&run);
 	if (result)
 		return result;
+	/* From here on somebody lives who puts the terminal back if we are killed. */
+	terminal_enter(&run);
+	run_loop(&run);
+	terminal_leave(&run);
 	if (run.stats)
 		run_print_stats(&run);
 	return run_verdict(&run);

@@ -36,6 +36,8 @@ struct run {
 	uint8_t *ram;
 	pid_t machine; /* the VMM's first process */
 	int machine_fd;
+	int machine_signal; /* that ended it, or 0 */
+	int signal_fd; /* SIGINT, SIGTERM, SIGHUP, from the beginning */
 };
 
 /* prepare.c: memory files, kernel, initramfs, parameters. Returns RUN_EXIT_OK or says
@@ -45,7 +47,9 @@ int run_prepare(struct run *run);
 /* launch.c: start the VMM program in a process of its own. */
 int run_launch(struct run *run);
 
-/* loop.c: timer, console, signals, until the machine has ended. */
+/* loop.c: signals as a descriptor, before anything is started that they could leave
+ * behind; then timer, console, signals, until the machine has ended. */
+int run_signals(void);
 void run_loop(struct run *run);
 
 /* verdict.c: say how it ended; the exit code. */

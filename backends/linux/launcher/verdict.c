@@ -8,7 +8,9 @@
 #include "backends/linux/layout.h"
 #include "rules/annot.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ static const struct {
 	int exit;
 	bool registers;
 } ends[END_COUNT] = {
-	[NOT_ENDED] = {"the machine was killed", RUN_EXIT_KILLED + 9, false},
+	[NOT_ENDED] = {"the machine was killed", RUN_EXIT_KILLED, false},
 	[END_POWER_OFF] = {NULL, RUN_EXIT_OK, false},
 	[END_RESET] = {"the guest reset the machine", RUN_EXIT_RESET, false},
 	[END_TRIPLE] = {"triple fault", RUN_EXIT_TRIPLE, true},
@@ -78,9 +80,26 @@ static void print_registers(const struct run *run)
 		cpu->fs_base, cpu->gs_base, cpu->kernel_gs_base);
 }
 
+/* Nobody could say how it ended. The host's loader kills a program that it begins to
+ * load and has no memory for. */
+static void explain_silence(const struct run *run)
+{
+	struct shared *shared = run->shared;
+
+	shared->end_code = run->machine_signal;
+	if (run->machine_signal != SIGSEGV || shared->active_pid)
+		return;
+	shared->ended = END_HOST;
+	shared->end_code = ENOMEM;
+	strcpy(shared->reason, "loading the VMM program (is there a limit on data or memory?)");
+}
+
 int run_verdict(const struct run *run)
 {
 	const struct shared *shared = run->shared;
+
+	if (shared->ended == NOT_ENDED)
+		explain_silence(run);
 	uint32_t end = shared->ended < END_COUNT ? shared->ended : NOT_ENDED;
 	int code = shared->end_code;
 
@@ -94,7 +113,7 @@ int run_verdict(const struct run *run)
 		ab_error("%s", ends[end].words);
 	if (ends[end].registers)
 		print_registers(run);
-	return ends[end].exit + (end == END_KILLED ? code : 0);
+	return ends[end].exit + (ends[end].exit == RUN_EXIT_KILLED ? code : 0);
 }
 
 /* --- --stats ------------------------------------------------------------------------ */
