@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,18 @@ static _Noreturn void cannot_start(const struct run *run)
 	_exit(1);
 }
 
+/* The machine's processes take turns: on one processor a turn costs half as much. */
+static void choose_processor(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu == RUN_CPU_ANY)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(cpu == RUN_CPU_HERE ? sched_getcpu() : cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 /* Descriptors above the VMM's are closed but for the program's own, which goes at
  * execve. */
 static _Noreturn void become_machine(const struct run *run, int image)
@@ -79,6 +92,8 @@ static _Noreturn void become_machine(const struct run *run, int image)
 	int program = fcntl(image, F_DUPFD_CLOEXEC, 128);
 
 	setpgid(0, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	choose_processor(run->cpu);
 	ignore_terminal_signals();
 	if (program >= 0 && place_descriptors(run)) {
 		close_range(FD_COUNT, (unsigned)program - 1, 0);
@@ -88,9 +103,22 @@ static _Noreturn void become_machine(const struct run *run, int image)
 	cannot_start(run);
 }
 
+static bool may_use_processor(int cpu)
+{
+	cpu_set_t set;
+
+	return cpu < 0 || sched_getaffinity(0, sizeof(set), &set) || CPU_ISSET(cpu, &set);
+}
+
 int run_launch(struct run *run)
 {
-	int image = image_file();
+	int image;
+
+	if (!may_use_processor(run->cpu)) {
+		ab_error("this process may not run on processor %d", run->cpu);
+		return RUN_EXIT_HOST;
+	}
+	image = image_file();
 
 	if (image < 0) {
 		ab_error("cannot hold the VMM program in memory: %s", strerror(errno));

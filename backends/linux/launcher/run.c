@@ -8,11 +8,12 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT };
+enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT, KEY_CPU };
 
 static const struct argp_option options[] = {
 	{"memory", 'm', "SIZE", 0, "guest memory, with K, M or G (default 256M)", 0},
@@ -22,6 +23,10 @@ static const struct argp_option options[] = {
 	{"trace", KEY_TRACE, "CLASS", 0,
 	 "log every emulated instruction of an annotation class "
 	 "(e.g. WRMSR; several times, or all)",
+	 0},
+	{"cpu", KEY_CPU, "N", 0,
+	 "host processor to run the machine on, or `any': its processes take turns, and those "
+	 "are shorter on one (default: the one this command started on)",
 	 0},
 	{"no-input", KEY_NO_INPUT, NULL, 0, "do not read standard input", 0},
 	{0},
@@ -72,6 +77,20 @@ static int parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
+static int parse_cpu(const char *text, int *cpu)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (strcmp(text, "any") == 0)
+		*cpu = RUN_CPU_ANY;
+	else if (*end || end == text || number >= CPU_SETSIZE)
+		return EINVAL;
+	else
+		*cpu = (int)number;
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct run *run = state->input;
@@ -92,6 +111,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_NO_INPUT:
 		run->quiet_input = true;
+		break;
+	case KEY_CPU:
+		if (parse_cpu(arg, &run->cpu))
+			argp_error(state, "--cpu needs a processor's number or `any', not `%s'",
+				   arg);
 		break;
 	case KEY_TRACE:
 		if (set_trace(arg))
@@ -118,7 +142,7 @@ static const struct argp argp = {options, parse, "VMLINUX", doc, NULL, NULL, NUL
 
 int ab_cmd_run(int argc, char **argv)
 {
-	struct run run = {.memory = UINT64_C(256) << 20, .append = ""};
+	struct run run = {.memory = UINT64_C(256) << 20, .append = "", .cpu = RUN_CPU_HERE};
 	int result;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run))

@@ -24,9 +24,13 @@ enum run_exit {
 	RUN_EXIT_KILLED = 128, /* plus the number of the signal */
 };
 
+#define RUN_CPU_HERE (-1)
+#define RUN_CPU_ANY  (-2)
+
 struct run {
 	const char *kernel, *initrd, *append;
 	uint64_t memory; /* bytes */
+	int cpu;	 /* host processor, RUN_CPU_HERE or RUN_CPU_ANY */
 	bool stats;
 	bool quiet_input; /* do not read the console's input */
 
@@ -37,7 +41,7 @@ struct run {
 	pid_t machine; /* the VMM's first process */
 	int machine_fd;
 	int machine_signal; /* that ended it, or 0 */
-	int signal_fd; /* SIGINT, SIGTERM, SIGHUP, from the beginning */
+	int signal_fd;	    /* SIGINT, SIGTERM, SIGHUP, from the beginning */
 };
 
 /* prepare.c: memory files, kernel, initramfs, parameters. Returns RUN_EXIT_OK or says
