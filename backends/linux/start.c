@@ -6,6 +6,7 @@
 #include "rules/annot.h"
 #include "vmm/backend.h"
 #include "vmm/devices/acpi.h"
+#include "vmm/emulate.h"
 #include "vmm/entry.h"
 #include "vmm/frontend.h"
 #include "vmm/memory.h"
@@ -124,6 +125,15 @@ static bool image_write(const struct code_view *view, mword va, const void *from
 	return true;
 }
 
+static void set_traces(void)
+{
+	size_t classes;
+
+	emulate_counts(&classes);
+	for (size_t row = 0; row < classes; row++)
+		vmm_trace_class[row] = shared->trace[row / 64] >> row % 64 & 1;
+}
+
 static void set_deltas(void)
 {
 	static const int64_t deltas[AB_LAYOUT_KINDS] = LAYOUT_DELTAS;
@@ -167,6 +177,7 @@ void start_c(void)
 	vcpu.host_cs = 0x33; /* arch/x86/include/asm/segment.h: __USER_CS, __USER_DS */
 	vcpu.host_ss = 0x2b;
 	set_deltas();
+	set_traces();
 	rewrite_kernel();
 	if (!acpi_write_tables(gpa(LAYOUT_ACPI)))
 		end_machine(END_VMM, 0, "no room for the ACPI tables");

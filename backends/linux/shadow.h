@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* This process's mappings of guest memory, as shadow*.c remember them. */
+#ifndef AFTERBURN_BACKENDS_LINUX_SHADOW_H
+#define AFTERBURN_BACKENDS_LINUX_SHADOW_H
+
+#include "backends/linux/layout.h"
+#include "backends/linux/private.h"
+#include "vmm/mmu.h"
+
+#define BLOCK_SHIFT   21
+#define BLOCK_SIZE    BIT(BLOCK_SHIFT)
+#define BLOCK_PAGES   512
+#define BLOCKS	      8192  /* in each half */
+#define HASH_SLOTS    16384 /* a power of two, twice BLOCKS */
+#define LEAVES	      4096
+#define MAPPINGS_MOST 40000 /* below the host's vm.max_map_count of 65530 */
+
+/* rights, in the low bits of an entry */
+#define MAY_READ  UINT64_C(1)
+#define MAY_WRITE UINT64_C(2)
+#define MAY_EXEC  UINT64_C(4)
+#define RIGHTS	  UINT64_C(7)
+
+struct leaf {
+	uint64_t used[BLOCK_PAGES / 64];
+	uint64_t entry[BLOCK_PAGES];
+	uint64_t guest[BLOCK_PAGES]; /* the guest's entry when this was made of it */
+	uint64_t path;		     /* and the page table it was in (mmu_page_table) */
+};
+
+struct block {
+	uint64_t number; /* address >> BLOCK_SHIFT */
+	uint64_t large;	 /* entry of one 2 MiB mapping, or 0 */
+	uint32_t leaf;	 /* index + 1, or 0 */
+};
+
+/* Dense, for comparing all of them; found by address through the hash. */
+struct half {
+	uint32_t count;
+	struct block blocks[BLOCKS];
+	uint32_t hash[HASH_SLOTS]; /* index + 1 */
+};
+
+struct shadow_tables {
+	struct half half[2]; /* the kernel's, the applications' */
+	struct leaf leaves[LEAVES];
+	uint32_t free_leaf[LEAVES];
+	uint32_t free_leaves;
+	uint32_t mappings; /* upper bound of the host's, between evictions */
+	uint64_t replayed; /* position in kernel_log */
+	uint64_t last_fault, repeated;
+};
+
+#define shadow ((struct shadow_tables *)LAYOUT_SHADOW)
+
+static inline bool is_user(mword va)
+{
+	return va < LAYOUT_USER_END;
+}
+
+static inline mword block_address(const struct block *block)
+{
+	return block->number << BLOCK_SHIFT;
+}
+
+static inline struct leaf *leaf_of(const struct block *block)
+{
+	return &shadow->leaves[block->leaf - 1];
+}
+
+/* --- shadow_tables.c ------------------------------------------------------------ */
+
+/* NULL: nothing is mapped in these 2 MiB. */
+struct block *block_find(mword va);
+
+/* The block of `va`, its leaf: made if need be. Both may have to evict everything
+ * for that; what is in hand of other blocks is then void. */
+struct block *block_make(mword va);
+struct leaf *leaf_make(mword va);
+void block_forget(struct block *block); /* not what it has mapped */
+
+/* Map [va, va + bytes) to the frame in `entry`, with its rights; `flags`: MAP_POPULATE
+ * or 0. When the host has no mapping left, what is easily filled again goes first. So
+ * map first, and remember afterwards. */
+void map_guest(mword va, uint64_t bytes, uint64_t entry, int flags);
+void unmap_guest(mword va, uint64_t bytes);
+int host_protection(uint64_t entry);
+
+void evict_user(void);
+
+/* What a translation allows, as an entry for guest-physical `frame`. */
+uint64_t entry_for(const struct translation *translation, uint64_t frame);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Invalidation: what is mapped is compared with what the guest's tables say now.
+ * shadow.c explains.
+ */
+#include "backends/linux/shadow.h"
+
+#include "backends/linux/host.h"
+
+/* Kernel addresses whose translation is stale, for all processes. */
+#define LOG_SIZE 256
+static struct {
+	uint64_t next;
+	uint64_t all; /* position of the last "everything" */
+	uint64_t va[LOG_SIZE];
+} kernel_log;
+
+/* Gathers neighbouring pages that need the same host call. */
+struct batch {
+	mword start, end;
+	uint64_t rights; /* 0: unmap */
+};
+
+static void batch_flush(struct batch *batch)
+{
+	if (batch->start == batch->end)
+		return;
+	if (!batch->rights)
+		unmap_guest(batch->start, batch->end - batch->start);
+	else if (host_call3(__NR_mprotect, batch->start, batch->end - batch->start,
+			    host_protection(batch->rights)) < 0)
+		unmap_guest(batch->start, batch->end - batch->start);
+	batch->start = batch->end = 0;
+}
+
+static void batch_add(struct batch *batch, mword va, uint64_t bytes, uint64_t rights)
+{
+	if (batch->end != va || batch->rights != rights) {
+		batch_flush(batch);
+		batch->start = va;
+		batch->rights = rights;
+	}
+	batch->end = va + bytes;
+}
+
+/* What the guest's tables allow for a mapping now: the same entry with as many or
+ * fewer rights, or 0. */
+static uint64_t allowed_now(mword va, uint64_t entry, bool large)
+{
+	struct translation translation;
+	uint64_t mask = large ? ~(BLOCK_SIZE - 1) : PAGE_MASK;
+
+	if (!mmu_probe(gva(va), &translation) || (large && translation.shift == PAGE_SHIFT))
+		return 0;
+	if ((translation.address.v & mask) != (entry & PTE_ADDR))
+		return 0;
+	return entry & (entry_for(&translation, 0) | ~RIGHTS);
+}
+
+/* Accessed bits come and go without any invalidation. */
+static bool same_guest_entry(uint64_t a, uint64_t b)
+{
+	return !((a ^ b) & ~PTE_A);
+}
+
+static void compare_page(struct leaf *leaf, unsigned index, mword va, struct batch *batch)
+{
+	uint64_t had = leaf->entry[index];
+	uint64_t now = allowed_now(va, had, false);
+
+	if (now == had)
+		return;
+	batch_add(batch, va, PAGE_SIZE, now & RIGHTS);
+	leaf->entry[index] = now;
+	if (!now)
+		leaf->used[index / 64] &= ~BIT(index % 64);
+}
+
+static void compare_block(struct block *block, struct batch *batch)
+{
+	mword va = block_address(block);
+	struct page_table table;
+	struct leaf *leaf;
+	bool known;
+
+	if (block->large && allowed_now(va, block->large, true) != block->large) {
+		batch_add(batch, va, BLOCK_SIZE, 0);
+		block->large = 0;
+	}
+	if (!block->leaf)
+		return;
+	leaf = leaf_of(block);
+	if (!mmu_page_table(gva(va), &table))
+		table.path = 0;
+	known = table.path && table.path == leaf->path;
+	for (unsigned word = 0; word < BLOCK_PAGES / 64; word++)
+		for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
+			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+			if (known && same_guest_entry(table.entries[index], leaf->guest[index]))
+				continue;
+			compare_page(leaf, index, va + index * PAGE_SIZE, batch);
+			leaf->guest[index] = table.path ? table.entries[index] : 0;
+		}
+	leaf->path = table.path;
+}
+
+static void compare_half(bool user)
+{
+	struct half *half = &shadow->half[user];
+	struct batch batch = {0};
+
+	for (uint32_t i = 0; i < half->count; i++)
+		compare_block(&half->blocks[i], &batch);
+	batch_flush(&batch);
+}
+
+static void compare_one(mword va)
+{
+	struct block *block = block_find(va);
+	struct batch batch = {0};
+	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+
+	if (!block)
+		return;
+	if (block->large)
+		compare_block(block, &batch);
+	else if (block->leaf && leaf_of(block)->used[index / 64] & BIT(index % 64))
+		compare_page(leaf_of(block), index, va & PAGE_MASK, &batch);
+	batch_flush(&batch);
+}
+
+void shadow_flush_user(void)
+{
+	compare_half(true);
+}
+
+void shadow_flush_page(gva_t va)
+{
+	if (!is_user(va.v)) {
+		kernel_log.va[kernel_log.next % LOG_SIZE] = va.v;
+		shadow->replayed = ++kernel_log.next;
+	}
+	compare_one(va.v);
+}
+
+/* What the processor's control bits say about rights may have changed, too: no entry
+ * may be taken for compared because the guest's is the same. */
+static void doubt_all(struct half *half)
+{
+	for (uint32_t i = 0; i < half->count; i++)
+		if (half->blocks[i].leaf)
+			leaf_of(&half->blocks[i])->path = 0;
+}
+
+void shadow_flush_kernel(void)
+{
+	doubt_all(&shadow->half[false]);
+	doubt_all(&shadow->half[true]);
+	kernel_log.all = ++kernel_log.next;
+	shadow->replayed = kernel_log.next;
+	compare_half(false);
+}
+
+/* What other processes invalidated while this one waited. */
+void space_replay(void)
+{
+	uint64_t at = shadow->replayed;
+
+	shadow->replayed = kernel_log.next;
+	if (at < kernel_log.all || kernel_log.next - at > LOG_SIZE) {
+		compare_half(false);
+		return;
+	}
+	for (; at < kernel_log.next; at++)
+		compare_one(kernel_log.va[at % LOG_SIZE]);
+}

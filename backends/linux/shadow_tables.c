@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tables of what is mapped, and the host calls that map. shadow.c explains. */
+#include "backends/linux/shadow.h"
+
+#include "backends/linux/host.h"
+
+#include <linux/errno.h>
+#include <linux/mman.h>
+
+/* --- the tables of blocks ------------------------------------------------------ */
+
+static struct half *half_of(mword va)
+{
+	return &shadow->half[is_user(va)];
+}
+
+/* The place in the hash where the block of `va` is, or would be. */
+static uint32_t *block_slot(struct half *half, mword va)
+{
+	uint64_t number = va >> BLOCK_SHIFT;
+	uint32_t at = (uint32_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 40) % HASH_SLOTS;
+
+	while (half->hash[at] && half->blocks[half->hash[at] - 1].number != number)
+		at = (at + 1) % HASH_SLOTS;
+	return &half->hash[at];
+}
+
+struct block *block_find(mword va)
+{
+	struct half *half = half_of(va);
+	uint32_t index = *block_slot(half, va);
+
+	return index ? &half->blocks[index - 1] : NULL;
+}
+
+void block_forget(struct block *block)
+{
+	block->large = 0;
+	if (block->leaf)
+		shadow->free_leaf[shadow->free_leaves++] = block->leaf;
+	block->leaf = 0;
+}
+
+static void forget_half(struct half *half)
+{
+	for (uint32_t i = 0; i < half->count; i++)
+		block_forget(&half->blocks[i]);
+	half->count = 0;
+	__builtin_memset(half->hash, 0, sizeof(half->hash));
+}
+
+void shadow_drop_user(void)
+{
+	unmap_guest(0, LAYOUT_USER_END);
+	forget_half(&shadow->half[true]);
+	shadow->mappings = 0;
+}
+
+void evict_user(void)
+{
+	count(COUNT_EVICTIONS);
+	shadow_drop_user();
+}
+
+/* Everything, also the kernel's half: only the VMM's own stays. */
+static void evict_all(void)
+{
+	evict_user();
+	unmap_guest(LAYOUT_KERNEL, LAYOUT_VMM - LAYOUT_KERNEL);
+	unmap_guest(LAYOUT_VMM_END, LAYOUT_GUEST_END - LAYOUT_VMM_END);
+	forget_half(&shadow->half[false]);
+}
+
+struct block *block_make(mword va)
+{
+	struct half *half = half_of(va);
+	struct block *block = block_find(va);
+
+	if (block)
+		return block;
+	if (half->count == BLOCKS)
+		evict_all();
+	block = &half->blocks[half->count];
+	*block = (struct block){.number = va >> BLOCK_SHIFT};
+	*block_slot(half, va) = ++half->count;
+	return block;
+}
+
+struct leaf *leaf_make(mword va)
+{
+	struct block *block = block_make(va);
+	struct leaf *leaf;
+
+	if (block->leaf)
+		return leaf_of(block);
+	if (!shadow->free_leaves) {
+		evict_all();
+		block = block_make(va);
+	}
+	block->leaf = shadow->free_leaf[--shadow->free_leaves];
+	leaf = leaf_of(block);
+	leaf->path = 0;
+	for (size_t i = 0; i < BLOCK_PAGES / 64; i++)
+		leaf->used[i] = 0;
+	return leaf;
+}
+
+/* --- host calls ---------------------------------------------------------------- */
+
+int host_protection(uint64_t entry)
+{
+	return (entry & MAY_READ ? PROT_READ : 0) | (entry & MAY_WRITE ? PROT_WRITE : 0) |
+	       (entry & MAY_EXEC ? PROT_EXEC : 0);
+}
+
+static long try_map(mword va, uint64_t bytes, uint64_t entry, int flags)
+{
+	return host_call6(__NR_mmap, (long)va, (long)bytes, host_protection(entry),
+			  MAP_SHARED | MAP_FIXED | flags, FD_RAM, (long)(entry & PTE_ADDR));
+}
+
+void map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
+{
+	long result = try_map(va, bytes, entry, flags);
+
+	if (result == -ENOMEM) {
+		evict_user();
+		result = try_map(va, bytes, entry, flags);
+	}
+	if (result == -ENOMEM) {
+		evict_all();
+		result = try_map(va, bytes, entry, flags);
+	}
+	if (result < 0)
+		end_machine(END_HOST, (int)-result, "mapping guest memory");
+	shadow->mappings++;
+}
+
+void unmap_guest(mword va, uint64_t bytes)
+{
+	long result = host_call2(__NR_munmap, va, bytes);
+
+	if (result < 0)
+		end_machine(END_HOST, (int)-result, "unmapping guest memory");
+	count(COUNT_UNMAPS);
+}
+
+void shadow_start(void)
+{
+	long result = host_call6(
+		__NR_mmap, LAYOUT_SHADOW, sizeof(struct shadow_tables), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (result < 0)
+		end_machine(END_HOST, (int)-result, "mapping the shadow tables");
+	for (uint32_t i = 0; i < LEAVES; i++)
+		shadow->free_leaf[shadow->free_leaves++] = LEAVES - i;
+}
