@@ -14,7 +14,7 @@ extern struct shared *const shared; /* at a fixed address */
 
 /* shadow.c: this process's host mappings as a TLB of the guest's page tables */
 void shadow_start(void);
-void shadow_fill(gva_t va, const struct translation *translation, bool write);
+bool shadow_fill(gva_t va, const struct translation *translation, bool write);
 void shadow_prefill(gva_t va);
 void shadow_flush_page(gva_t va);
 void shadow_flush_user(void);

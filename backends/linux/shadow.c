@@ -83,7 +83,7 @@ static bool same_page_neighbour(mword va, const struct translation *first, mword
 
 /* One page, and the neighbours behind it that lie side by side in guest-physical
  * memory and were used before. */
-static void fill_small(mword va, const struct translation *translation)
+static bool fill_small(mword va, const struct translation *translation)
 {
 	uint64_t frame = translation->address.v & PAGE_MASK, guest[FILL_MOST];
 	unsigned room = BLOCK_PAGES - (va >> PAGE_SHIFT) % BLOCK_PAGES, pages = 1;
@@ -94,8 +94,10 @@ static void fill_small(mword va, const struct translation *translation)
 	       frame + (pages + 1) * PAGE_SIZE <= guest_memory.size &&
 	       same_page_neighbour(va + pages * PAGE_SIZE, translation, va, &next))
 		guest[pages++] = next.entry;
-	map_guest(va, pages * PAGE_SIZE, entry_for(translation, frame), MAP_POPULATE);
+	if (!map_guest(va, pages * PAGE_SIZE, entry_for(translation, frame), MAP_POPULATE))
+		return false;
 	remember(va, pages, entry_for(translation, frame), guest);
+	return true;
 }
 
 static bool large_neighbour(mword va, uint64_t frame, uint64_t rights)
@@ -119,7 +121,7 @@ static void mark_large(mword va, uint64_t entry)
 
 /* 2 MiB, and as much behind it as the guest maps on with large pages: all
  * memory that the kernel maps linearly becomes a few host mappings. */
-static void fill_large(mword va, const struct translation *translation)
+static bool fill_large(mword va, const struct translation *translation)
 {
 	uint64_t frame = translation->address.v & ~(BLOCK_SIZE - 1);
 	uint64_t rights = entry_for(translation, 0), bytes = BLOCK_SIZE;
@@ -127,9 +129,11 @@ static void fill_large(mword va, const struct translation *translation)
 	va &= ~(BLOCK_SIZE - 1);
 	while (bytes < RUN_MOST && large_neighbour(va + bytes, frame + bytes, rights))
 		bytes += BLOCK_SIZE;
-	map_guest(va, bytes, frame | rights, 0);
+	if (!map_guest(va, bytes, frame | rights, 0))
+		return false;
 	for (uint64_t at = 0; at < bytes; at += BLOCK_SIZE)
 		mark_large(va + at, (frame + at) | rights);
+	return true;
 }
 
 /* What the fault needs was mapped already. Once that may be: another process of the
@@ -148,7 +152,7 @@ static void check_progress(mword va, uint64_t entry)
 		end_machine(END_VMM, 0, "page fault that filling does not resolve");
 }
 
-static void fill(mword va, const struct translation *translation, bool write)
+static bool fill(mword va, const struct translation *translation, bool write)
 {
 	uint64_t frame = translation->address.v & PAGE_MASK;
 	uint64_t block_frame = translation->address.v & ~(BLOCK_SIZE - 1);
@@ -157,20 +161,21 @@ static void fill(mword va, const struct translation *translation, bool write)
 		end_machine(END_GUEST, 0, "the guest maps memory at the VMM's addresses");
 	if (shadow->mappings > MAPPINGS_MOST)
 		evict_user();
-	if (frame >= guest_memory.size)
+	if (frame >= guest_memory.size) {
 		fill_open_bus(va, translation, write);
-	else if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size)
-		fill_large(va, translation);
-	else
-		fill_small(va, translation);
+		return true;
+	}
+	if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size)
+		return fill_large(va, translation);
+	return fill_small(va, translation);
 }
 
-void shadow_fill(gva_t va, const struct translation *translation, bool write)
+bool shadow_fill(gva_t va, const struct translation *translation, bool write)
 {
 	check_progress(va.v & PAGE_MASK,
 		       entry_for(translation, translation->address.v & PAGE_MASK));
 	count(COUNT_FILLS);
-	fill(va.v & PAGE_MASK, translation, write);
+	return fill(va.v & PAGE_MASK, translation, write);
 }
 
 /* Before the guest retries an access that its own page-fault handler just made

@@ -82,7 +82,7 @@ void block_forget(struct block *block); /* not what it has mapped */
 /* Map [va, va + bytes) to the frame in `entry`, with its rights; `flags`: MAP_POPULATE
  * or 0. When the host has no mapping left, what is easily filled again goes first. So
  * map first, and remember afterwards. */
-void map_guest(mword va, uint64_t bytes, uint64_t entry, int flags);
+bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags);
 void unmap_guest(mword va, uint64_t bytes);
 int host_protection(uint64_t entry);
 

@@ -119,7 +119,7 @@ static long try_map(mword va, uint64_t bytes, uint64_t entry, int flags)
 			  MAP_SHARED | MAP_FIXED | flags, FD_RAM, (long)(entry & PTE_ADDR));
 }
 
-void map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
+bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
 {
 	long result = try_map(va, bytes, entry, flags);
 
@@ -131,9 +131,12 @@ void map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
 		evict_all();
 		result = try_map(va, bytes, entry, flags);
 	}
+	if (result == -EPERM && is_user(va))
+		return false;
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "mapping guest memory");
 	shadow->mappings++;
+	return true;
 }
 
 void unmap_guest(mword va, uint64_t bytes)

@@ -14,6 +14,7 @@
 #include "vmm/entry.h"
 #include "vmm/frontend.h"
 #include "vmm/rewrite.h"
+#include "vmm/trap.h"
 #include "vmm/vcpu.h"
 
 #include <asm/sigcontext.h>
@@ -114,7 +115,10 @@ static void page_fault(const struct sigcontext *at)
 	mword error = vcpu.cpl == 3 ? at->err : at->err & ~ACCESS_USER;
 
 	if (vmm_page_fault(gva(at->cr2), error, &translation)) {
-		shadow_fill(gva(at->cr2), &translation, error & ACCESS_WRITE);
+		/* Below the host's vm.mmap_min_addr there is nothing to be had: the
+		 * application's fault, as far as the guest can be told. */
+		if (!shadow_fill(gva(at->cr2), &translation, error & ACCESS_WRITE))
+			trap_raise(VECTOR_GP, 0);
 		return;
 	}
 	count(COUNT_GUEST_FAULTS);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # table.csv of scripts/demo, one architecture of it, as Markdown tables.
-# Fields: arch,table,"row",stock,afterburned,ratio; no field holds a quote, only row
+# Fields: arch,table,"row",stock,afterburned,ratio,inplace; no field holds a quote, only row
 # may hold a comma.
 
 function split_row(line,    q) {
@@ -12,6 +12,7 @@ function split_row(line,    q) {
 	split(q[3], value, ",")
 	stock = value[2]
 	padded = value[3]
+	inplace = value[5]
 }
 
 function heading(table) {
@@ -22,9 +23,12 @@ function heading(table) {
 	}
 	if (table == "size")
 		printf "\n## %s: size\n\n", arch
-	else if (table == "boot")
-		printf "\n## %s: on bare (emulated) hardware\n\n", arch
-	else
+	else if (table == "boot") {
+		printf "\n## %s: the same userland on bare (emulated) hardware and in a process\n\n", arch
+		printf "| %-26s | %12s | %12s | %12s |\n", "", "stock, bare", "afterburned", "in place"
+		printf "|%s|%s:|%s:|%s:|\n", dashes(28), dashes(13), dashes(13), dashes(13)
+		return
+	} else
 		printf "\n## %s: instructions retired, kernel and user\n\n", arch
 	printf "| %-26s | %12s | %12s | %9s |\n", "", "stock", "afterburned", "change"
 	printf "|%s|%s:|%s:|%s:|\n", dashes(28), dashes(13), dashes(13), dashes(10)
@@ -37,7 +41,7 @@ function dashes(n,    s) {
 }
 
 function change() {
-	if (table == "boot" || stock + 0 == 0)
+	if (stock + 0 == 0)
 		return ""
 	return sprintf("%+.3f %%", (padded / stock - 1) * 100)
 }
@@ -49,6 +53,8 @@ index($0, arch ",") == 1 {
 	last = table
 	if (table == "sites")
 		printf "| %-26s | %12s |\n", name, padded
+	else if (table == "boot")
+		printf "| %-26s | %12s | %12s | %12s |\n", name, stock, padded, inplace == "" ? "-" : inplace
 	else
 		printf "| %-26s | %12s | %12s | %9s |\n", name, stock, padded, change()
 }

@@ -26,9 +26,12 @@
 /* The time-stamp counter is what the VMM says, there is nothing to calibrate. No
  * mitigations, and so no separate page tables for applications: they would cost a
  * hand-over per system call, and the machine is a process that holds nobody else's
- * secrets. Every word must be one that kernels know: others become arguments of init. */
+ * secrets. Applications get no page that the host may refuse us (its own
+ * vm.mmap_min_addr). Every word must be one that kernels know: others become arguments
+ * of init. */
 static const char command_line[] =
-	"console=ttyS0 mitigations=off tsc=reliable no_timer_check lpj=4000000";
+	"console=ttyS0 mitigations=off tsc=reliable no_timer_check lpj=4000000 "
+	"sysctl.vm.mmap_min_addr=65536";
 
 struct file {
 	const char *name;
@@ -103,6 +106,22 @@ static int complain(const struct load_failure *failure, const char *file)
 	return RUN_EXIT_INPUT;
 }
 
+static int complain_unannotated(const char *name)
+{
+	ab_error("%s: no annotations: compile the kernel with `gcc -B', with the guest patch "
+		 "(scripts/build-guest --afterburned does both)",
+		 name);
+	return RUN_EXIT_INPUT;
+}
+
+/* A whole ELF file without the section's name cannot have the section: then that is
+ * the reason, whatever the loader stumbled over. */
+static bool is_unannotated(const struct file *kernel, enum load_error error)
+{
+	return error != LOAD_E_NOT_ELF && error != LOAD_E_WRONG_ELF && error != LOAD_E_TRUNCATED &&
+	       !memmem(kernel->bytes, kernel->size, AB_LAYOUT_SECTION, strlen(AB_LAYOUT_SECTION));
+}
+
 /* The relocator checks its area before it knows whether it is needed, so it has all. */
 static int load(struct run *run, const struct file *kernel, uint8_t *trampolines,
 		struct load_result *result)
@@ -119,14 +138,10 @@ static int load(struct run *run, const struct file *kernel, uint8_t *trampolines
 	struct load_failure failure;
 
 	if (!load_kernel(&request, result, &failure))
-		return complain(&failure, kernel->name);
-	if (!result->annotations.size || !result->layout.size) {
-		ab_error("%s: no annotations: compile the kernel with `gcc -B', with the guest "
-			 "patch "
-			 "(scripts/build-guest --afterburned does both)",
-			 kernel->name);
-		return RUN_EXIT_INPUT;
-	}
+		return is_unannotated(kernel, failure.error) ? complain_unannotated(kernel->name)
+							     : complain(&failure, kernel->name);
+	if (!result->annotations.size || !result->layout.size)
+		return complain_unannotated(kernel->name);
 	return RUN_EXIT_OK;
 }
 

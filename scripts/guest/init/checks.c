@@ -313,11 +313,13 @@ int run_checks(void)
 		const char *name;
 		int (*fn)(void);
 	} checks[] = {
-		{"pipe", check_pipe},	    {"fork", check_fork},   {"signal", check_signal},
-		{"faults", check_faults},   {"mmap", check_mmap},   {"threads", check_threads},
-		{"shm", check_shm},	    {"timer", check_timer}, {"clock", check_clock},
-		{"udp", check_udp},	    {"ports", check_ports}, {"segments", check_segments},
-		{"cpuinfo", check_cpuinfo},
+		{"pipe", check_pipe},	    {"fork", check_fork},
+		{"signal", check_signal},   {"faults", check_faults},
+		{"mmap", check_mmap},	    {"threads", check_threads},
+		{"shm", check_shm},	    {"timer", check_timer},
+		{"clock", check_clock},	    {"udp", check_udp},
+		{"ports", check_ports},	    {"segments", check_segments},
+		{"cpuinfo", check_cpuinfo}, {"scattered", check_scattered},
 	};
 	int failures = 0;
 

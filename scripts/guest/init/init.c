@@ -7,6 +7,13 @@
  *   result: ...            the same on a stock and an afterburned kernel
  *   bench: NAME N          instructions, when QEMU counts (see init.h)
  *   afterburn-result: N    the last one; 0 is success
+ *
+ * The kernel's command line gives it arguments behind `--`:
+ *   --wait      nothing but wait for the power button: success when it is pressed
+ *   --quick     all but the benchmark
+ *   --stress=N  all but the benchmark, then N seconds of load of every kind
+ *   --reset     nothing but reset the machine
+ *   --halt      nothing but halt it
  */
 #include "init.h"
 
@@ -16,7 +23,6 @@
 #include <string.h>
 #include <sys/io.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +115,17 @@ static void report_boot(uint64_t at_first_line)
 	printf("bench: boot %lld\n", us * 1000LL);
 }
 
+/* Where address-space randomization has put the kernel: its first symbol. */
+static void report_base(void)
+{
+	char address[17] = "";
+	int fd = open("/proc/kallsyms", O_RDONLY);
+
+	if (fd >= 0 && read(fd, address, sizeof(address) - 1) > 0)
+		printf("init: kernel at %s\n", strtok(address, " "));
+	close(fd);
+}
+
 /* A shell where there is one: pipes, redirection and exec as users know them. */
 static int run_shell(void)
 {
@@ -133,7 +150,7 @@ static int run_shell(void)
 	return !skipped && status != 0;
 }
 
-static void end(int failures)
+__attribute__((noreturn)) static void end(int failures)
 {
 	printf("afterburn-result: %d\n", failures != 0);
 	fflush(stdout);
@@ -141,9 +158,38 @@ static void end(int failures)
 	if (iopl(3) == 0)
 		outl(failures != 0, DEBUG_EXIT_PORT);
 	/* No such port: the last line above has told the result. */
-	reboot(RB_AUTOBOOT);
-	for (;;)
-		pause();
+	power_off();
+}
+
+/* Words that the kernel does not know come first: not always argv[1]. */
+static int has_argument(char **argv, const char *word)
+{
+	while (*argv && strcmp(*argv, word) != 0)
+		argv++;
+	return *argv != NULL;
+}
+
+/* The number behind a word like "--stress=", or 0. */
+static int number_after(char **argv, const char *word)
+{
+	for (; *argv; argv++)
+		if (strncmp(*argv, word, strlen(word)) == 0)
+			return atoi(*argv + strlen(word));
+	return 0;
+}
+
+/* What is done instead of the checks. */
+static void run_mode(char **argv)
+{
+	if (has_argument(argv, "--reset"))
+		restart();
+	if (has_argument(argv, "--halt"))
+		halt();
+	if (has_argument(argv, "--wait")) {
+		printf("init: waiting\n");
+		wait_for_power_button();
+		end(0);
+	}
 }
 
 int main(int argc, char **argv)
@@ -156,11 +202,19 @@ int main(int argc, char **argv)
 		return 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount_all();
+	run_mode(argv);
+	watch_power_button();
 	report_boot(now);
+	report_base();
 	be_quiet();
 	failures += run_checks();
 	failures += run_modules();
 	failures += run_shell();
-	failures += run_bench();
+	int seconds = number_after(argv, "--stress=");
+
+	if (seconds > 0)
+		failures += run_stress(seconds);
+	else if (!has_argument(argv, "--quick"))
+		failures += run_bench();
 	end(failures);
 }

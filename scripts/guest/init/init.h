@@ -13,6 +13,24 @@ int run_checks(void);
 int run_modules(void);
 int run_bench(void);
 
+/* Load of every kind for so many seconds, all at once (stress.c). */
+int run_stress(int seconds);
+
+/* One of run_checks(): more mappings than a host process may have (memory.c). */
+int check_scattered(void);
+
+/* Returns when somebody presses it (power.c). */
+void wait_for_power_button(void);
+
+/* In a process of its own, until somebody does: then the machine goes off. */
+void watch_power_button(void);
+
+__attribute__((noreturn)) void power_off(void);
+
+/* Other ends of a machine, for those who watch from outside. */
+__attribute__((noreturn)) void restart(void);
+__attribute__((noreturn)) void halt(void);
+
 /* "result:" lines are the same on every kernel built from one source. */
 void report(const char *kind, const char *name, int ok);
 

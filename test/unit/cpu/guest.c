@@ -222,6 +222,11 @@ enum rewrite_error rewrite(const struct code_view *view, mword records, size_t s
 	return REWRITE_OK;
 }
 
+const struct site *rewrite_site_at(mword va)
+{
+	return va - fake_site.start < fake_site.total ? &fake_site : NULL;
+}
+
 void rewrite_forget(mword start, mword size)
 {
 	(void)start, (void)size;

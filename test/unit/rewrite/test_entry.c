@@ -155,7 +155,8 @@ static void test_pending(void **state)
 	(void)state;
 	run_pending(0, 0, 0, 1);
 	run_pending(1, 0, 0, 2);
-	run_pending(0, 3, 0, 2);
+	run_pending(0, 3, 0, 1);
+	run_pending(1, 3, 0, 2);
 	run_pending(1, 0, 1, 1);
 	run_pending(1, 3, 1, 1);
 }
