@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The same static program is an ordinary process on the host and process 1 of a
+ * guest. It reads commands and answers; who asks (scripts/bench.d/linux.py)
+ * measures from outside what passes in between, because a guest's clock says
+ * nothing about the processor time its machine takes.
+ *
+ *   at its start     bench: ready
+ *   ROW N            does N operations:  bench: done ROW N
+ *   quit             ends, and the machine with it
+ *   anything wrong   bench: failed ...
+ *
+ * Between answer and command it sleeps, so nothing runs when the clock is read.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define DEBUG_EXIT_PORT 0xf4
+
+volatile long result;
+
+void fail(const char *what)
+{
+	printf("bench: failed: %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	_exit(1);
+}
+
+static void nothing(long n)
+{
+	(void)n;
+}
+
+/* What a command and an answer cost by themselves. */
+static const struct row no_rows[] = {{"nothing", nothing}, {NULL, NULL}};
+
+static const struct row *find_row(const char *name)
+{
+	static const struct row *const tables[] = {no_rows, kernel_rows, process_rows, user_rows};
+
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (const struct row *row = tables[t]; row->name; row++)
+			if (strcmp(row->name, name) == 0)
+				return row;
+	errno = EINVAL;
+	fail(name);
+}
+
+/* One byte at a time: no buffer may hold a part of the next command. */
+static int read_command(char *line, size_t size)
+{
+	size_t length = 0;
+	char c;
+
+	while (length < size - 1 && read(STDIN_FILENO, &c, 1) == 1) {
+		if (c == '\n') {
+			line[length] = '\0';
+			return 1;
+		}
+		line[length++] = c;
+	}
+	return 0;
+}
+
+static void obey(void)
+{
+	char line[128], name[64];
+	long n;
+
+	while (read_command(line, sizeof(line))) {
+		if (strcmp(line, "quit") == 0)
+			return;
+		if (sscanf(line, "%63s %ld", name, &n) != 2)
+			fail("command");
+		find_row(name)->run(n);
+		printf("bench: done %s %ld\n", name, n);
+	}
+}
+
+static void copy(const char *from, const char *to)
+{
+	static char block[65536];
+	int in = open(from, O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0755);
+	ssize_t n;
+
+	if (in < 0 || out < 0)
+		fail(from);
+	while ((n = read(in, block, sizeof(block))) > 0)
+		if (write(out, block, (size_t)n) != n)
+			fail(to);
+	close(in);
+	close(out);
+}
+
+/* So that exec finds the same file system everywhere. The other program lies beside
+ * this one. */
+static void copy_programs(void)
+{
+	char path[PATH_MAX] = "";
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(EXIT_ONLY));
+
+	if (n < 0)
+		fail("/proc/self/exe");
+	copy(path, SELF);
+	strcpy(strrchr(path, '/'), EXIT_ONLY + 1);
+	copy(path, EXIT_ONLY);
+}
+
+/* A serial line is no keyboard: no echo, no editing. */
+static void plain_input(void)
+{
+	struct termios t;
+
+	if (tcgetattr(STDIN_FILENO, &t))
+		return;
+	cfmakeraw(&t);
+	tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static void serve(void)
+{
+	copy_programs();
+	obey();
+}
+
+__attribute__((noreturn)) static void power_off(int status)
+{
+	sync();
+	if (iopl(3) == 0)
+		outl((unsigned)status, DEBUG_EXIT_PORT);
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+static void mount_all(void)
+{
+	static const char *const mounts[][2] = {
+		{"proc", "/proc"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
+		if (mount(mounts[i][0], mounts[i][1], mounts[i][0], 0, NULL) && errno != EBUSY)
+			fail(mounts[i][1]);
+}
+
+/* Process 1 is special to the kernel: the work is another's. */
+static void be_init(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	plain_input();
+	mount_all();
+	if (chdir("/tmp"))
+		fail("/tmp");
+	pid = fork();
+	if (pid == 0) {
+		serve();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	power_off(status != 0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], EXIT_AT_ONCE) == 0)
+		return 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("bench: ready\n");
+	if (getpid() == 1)
+		be_init();
+	serve();
+	return 0;
+}
