@@ -108,6 +108,7 @@ static uint64_t read_tsc(void)
 static const struct msr table[] = {
 	{ 0x00000010, 0, "TSC", NULL, 0, read_tsc, write_tsc },
 	CHECKED(0x0000001b, "APIC_BASE", apic_base, write_apic_base),
+	CONSTANT(0x00000034, "SMI_COUNT", 0, NULL), /* none is delivered */
 	CONSTANT(0x0000003a, "FEATURE_CONTROL", 1, NULL), /* locked */
 	/* Linux looks here for microcode with known faults; so new that there is none. */
 	CONSTANT(0x0000008b, "UCODE_REV", UINT64_C(0xffffffff) << 32, write_zero),
