@@ -73,6 +73,17 @@ bool emulate_mov_from_seg(const struct insn *insn, mword next)
 	return operand_write(insn, insn->operand, 2, vcpu.segment[insn->reg]);
 }
 
+/* Where `mov` was not rewritten its loads of null selectors do not trap, so a kernel
+ * selector that such code loads would stay for ever: Linux's first page loads one and then
+ * null, and every context switch would save and load it again (2 calls), every return to an
+ * application take the general way. 64-bit mode uses nothing of ds and es. */
+static void forget_data_selector(unsigned segment)
+{
+	if (emulating_trap && !(vcpu.segment[segment] & SELECTOR_RPL) &&
+	    (segment == SEG_DS || segment == SEG_ES))
+		vcpu.segment[segment] = 0;
+}
+
 /* Loading ss holds interrupts off for one instruction (SDM 3A 6.8.3). */
 bool emulate_mov_to_seg(const struct insn *insn, mword next)
 {
@@ -84,6 +95,7 @@ bool emulate_mov_to_seg(const struct insn *insn, mword next)
 		return false;
 	if (insn->reg == SEG_SS)
 		interrupt_shadow(next);
+	forget_data_selector(insn->reg);
 	return true;
 }
 

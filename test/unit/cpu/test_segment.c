@@ -151,6 +151,9 @@ static void test_load_segments(void **state)
 	assert_int_equal(vcpu.fs_base, 0);
 	EXECUTE(0x8c, 0xdb); /* mov %ds, %ebx */
 	assert_int_equal(vcpu.regs.gpr[RBX], USER_DS);
+	vcpu.regs.gpr[RAX] = KERNEL_DS; /* trapped: a later null would not */
+	EXECUTE(0x8e, 0xc0);		/* es */
+	assert_int_equal(vcpu.segment[SEG_ES], 0);
 	vcpu.regs.gpr[RAX] = 0x68;
 	EXECUTE(0x8e, 0xd8);
 	assert_raised(VECTOR_GP, 0x68);
