@@ -136,17 +136,24 @@ static bool fill_large(mword va, const struct translation *translation)
 	return true;
 }
 
+/* Is this page remembered as mapped just so? */
+static bool is_mapped(mword va, uint64_t entry)
+{
+	const struct block *block = block_find(va);
+	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+
+	return block && block->leaf && leaf_of(block)->used[index / 64] & BIT(index % 64) &&
+	       leaf_of(block)->entry[index] == entry;
+}
+
 /* What the fault needs was mapped already. Once that may be: another process of the
  * machine has changed the tables, or the host has dropped a page. For ever, it is a
  * bug here: say so instead of spinning. */
 static void check_progress(mword va, uint64_t entry)
 {
-	const struct block *block = block_find(va);
-	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
-	bool known = block && block->leaf && leaf_of(block)->used[index / 64] & BIT(index % 64) &&
-		     leaf_of(block)->entry[index] == entry;
+	bool again = shadow->last_fault == va && is_mapped(va, entry);
 
-	shadow->repeated = known && shadow->last_fault == va ? shadow->repeated + 1 : 0;
+	shadow->repeated = again ? shadow->repeated + 1 : 0;
 	shadow->last_fault = va;
 	if (shadow->repeated > 64)
 		end_machine(END_VMM, 0, "page fault that filling does not resolve");
@@ -189,6 +196,8 @@ void shadow_prefill(gva_t va)
 	if (translation.shift != PAGE_SHIFT ||
 	    (translation.address.v & PAGE_MASK) + PAGE_SIZE > guest_memory.size)
 		return;
+	if (is_mapped(va.v, entry_for(&translation, translation.address.v & PAGE_MASK)))
+		return; /* a signal was delivered instead, and nothing has changed */
 	count(COUNT_PREFILLS);
 	fill(va.v & PAGE_MASK, &translation, false);
 }
