@@ -41,10 +41,17 @@ static void read_run(struct stepper *st, struct side side, uint64_t limit, struc
 	}
 }
 
+/* A hook is a NOP written by hand: filler like any other, and the same on both sides. */
+static bool is_hook(const struct ab_annotation *site)
+{
+	return site->record.class >> 8 == AB_GROUP_HOOK;
+}
+
 uint64_t next_site(const struct stepper *st)
 {
 	for (size_t i = st->site; i < st->nsites; i++)
-		if (!ab_is_marker(&st->sites[i]) && st->sites[i].offset >= st->padded.at)
+		if (!ab_is_marker(&st->sites[i]) && !is_hook(&st->sites[i]) &&
+		    st->sites[i].offset >= st->padded.at)
 			return st->sites[i].offset;
 	return st->padded.code->size;
 }

@@ -27,6 +27,7 @@ struct pair {
 	bool *mapped;	     /* maps[i] is complete */
 	const struct ab_decoder *decoder;
 	unsigned differences;
+	uint64_t table; /* bytes from the start of a run of relative words to the one compared */
 };
 
 static struct {
@@ -222,6 +223,11 @@ static bool same_place(const struct pair *pair, const struct ab_elf_reloc *plain
 		for (unsigned behind = 4; behind <= 12; behind++)
 			if (same_offset(pair, target, p + behind, q + behind))
 				return true;
+	/* A jump table of position-independent code: word n is target - table, and the
+	 * relocation, which subtracts the word's own address, has 4n added. */
+	for (uint64_t back = 4; back <= pair->table; back += 4)
+		if (same_offset(pair, target, p - back, q - back))
+			return true;
 	/* unwind data of signal frames begins a byte before its label */
 	return same_offset(pair, target, p, q) || same_offset(pair, target, p + 1, q + 1);
 }
@@ -261,6 +267,17 @@ static const char *what_differs(const struct pair *pair, const struct ab_elf_rel
 	return same_addend(pair, plain, padded, section) ? NULL : "addend";
 }
 
+/* Relative words side by side: they may be a jump table, into hot and cold code. */
+static uint64_t in_table(const struct pair *pair, const struct code *padded, size_t i)
+{
+	const struct ab_elf_reloc *at = &padded->relocs[i];
+
+	if (i == 0 || at[-1].offset + 4 != at->offset || at[-1].type != at->type ||
+	    !is_pc_relative(&pair->padded, at->type))
+		return 0;
+	return pair->table + 4;
+}
+
 static void compare_relocs(struct pair *pair, uint32_t section, const struct code *plain,
 			   const struct code *padded)
 {
@@ -276,8 +293,10 @@ static void compare_relocs(struct pair *pair, uint32_t section, const struct cod
 	total.relocs += plain->nrelocs;
 	for (size_t i = 0; i < plain->nrelocs; i++) {
 		const struct ab_elf_reloc *p = &plain->relocs[i], *q = &padded->relocs[i];
-		const char *what = what_differs(pair, p, q, section);
+		const char *what;
 
+		pair->table = in_table(pair, padded, i);
+		what = what_differs(pair, p, q, section);
 		if (what)
 			differ(pair,
 			       "%s of relocation differs: %s+0x%" PRIx64 " %s%+" PRId64
