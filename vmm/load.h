@@ -88,6 +88,8 @@ struct load_result {
 	X(BAD_DELTA, "the back-end's delta is no multiple of 2^39 (image) or of the page size")    \
 	X(BAD_BASE, "the moved image would not lie at canonical addresses")                        \
 	X(NO_RELOCATIONS, "cannot be moved: build with CONFIG_RELOCATABLE=y and RANDOMIZE_BASE=y") \
+	X(NO_LAYOUT, "no layout records: build with the guest patch and `gcc -B' "                 \
+		     "(scripts/build-guest --afterburned)")                                        \
 	X(LAYOUT_SIZE, "section .afterburn.layout is not a whole number of loaded records")        \
 	X(LAYOUT_VERSION, "layout record of an unknown version; use the matching afterburn")       \
 	X(LAYOUT_KIND, "layout record of an unknown kind; use the matching afterburn")             \

@@ -266,6 +266,8 @@ static bool move(struct image *image)
 		any |= image->request->delta[kind] != 0;
 	if (!any)
 		return true;
+	if (!image->result->layout.size)
+		return image_fail(image, LOAD_E_NO_LAYOUT, 0, 0, 0, 0);
 	if (!layout_apply(image) || (image->delta && !image_relocate(image)))
 		return false;
 	layout_finish(image);

@@ -99,27 +99,12 @@ static int complain(const struct load_failure *failure, const char *file)
 	for (unsigned i = 0; i < failure->count; i++)
 		snprintf(bytes + 3 * i, 4, " %02x", failure->bytes[i]);
 	ab_error("%s: %s", file, load_error_text(failure->error));
-	ab_note("section %u, record %" PRIu64 ", address 0x%" PRIx64 ", file offset 0x%" PRIx64
-		", value 0x%" PRIx64 "%s%s",
-		failure->section, failure->index, failure->address, failure->offset, failure->value,
-		failure->count ? ", instruction" : "", bytes);
+	if (failure->section || failure->address || failure->offset || failure->value)
+		ab_note("section %u, record %" PRIu64 ", address 0x%" PRIx64
+			", file offset 0x%" PRIx64 ", value 0x%" PRIx64 "%s%s",
+			failure->section, failure->index, failure->address, failure->offset,
+			failure->value, failure->count ? ", instruction" : "", bytes);
 	return RUN_EXIT_INPUT;
-}
-
-static int complain_unannotated(const char *name)
-{
-	ab_error("%s: no annotations: compile the kernel with `gcc -B', with the guest patch "
-		 "(scripts/build-guest --afterburned does both)",
-		 name);
-	return RUN_EXIT_INPUT;
-}
-
-/* A whole ELF file without the section's name cannot have the section: then that is
- * the reason, whatever the loader stumbled over. */
-static bool is_unannotated(const struct file *kernel, enum load_error error)
-{
-	return error != LOAD_E_NOT_ELF && error != LOAD_E_WRONG_ELF && error != LOAD_E_TRUNCATED &&
-	       !memmem(kernel->bytes, kernel->size, AB_LAYOUT_SECTION, strlen(AB_LAYOUT_SECTION));
 }
 
 /* The relocator checks its area before it knows whether it is needed, so it has all. */
@@ -138,10 +123,13 @@ static int load(struct run *run, const struct file *kernel, uint8_t *trampolines
 	struct load_failure failure;
 
 	if (!load_kernel(&request, result, &failure))
-		return is_unannotated(kernel, failure.error) ? complain_unannotated(kernel->name)
-							     : complain(&failure, kernel->name);
-	if (!result->annotations.size || !result->layout.size)
-		return complain_unannotated(kernel->name);
+		return complain(&failure, kernel->name);
+	if (!result->annotations.size) {
+		ab_error("%s: no annotations: compile the kernel with `gcc -B' "
+			 "(scripts/build-guest --afterburned does)",
+			 kernel->name);
+		return RUN_EXIT_INPUT;
+	}
 	return RUN_EXIT_OK;
 }
 
