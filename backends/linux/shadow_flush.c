@@ -168,6 +168,8 @@ void space_replay(void)
 
 	shadow->replayed = kernel_log.next;
 	if (at < kernel_log.all || kernel_log.next - at > LOG_SIZE) {
+		doubt_all(&shadow->half[false]);
+		doubt_all(&shadow->half[true]); /* compared on the way to the guest */
 		compare_half(false);
 		return;
 	}
