@@ -10,6 +10,7 @@
 #ifndef AFTERBURN_VMM_REWRITE_H
 #define AFTERBURN_VMM_REWRITE_H
 
+#include "vmm/format.h"
 #include "vmm/insn.h"
 #include "vmm/types.h"
 
@@ -91,6 +92,10 @@ const struct site *rewrite_site_before(mword next);
 const struct site *rewrite_site_at(mword va);
 
 const char *rewrite_error_text(enum rewrite_error error);
+
+/* Append what went wrong, of which class, where, and the bytes that are missing. */
+void rewrite_explain(const struct rewrite_failure *failure, struct line *line);
+
 const char *rewrite_outcome_text(enum rewrite_outcome outcome);
 
 /* Rows of a report: one per class, in the order of AB_CLASSES. -1: no such class. */

@@ -155,6 +155,7 @@ static void rewrite_kernel(void)
 	static const struct code_view view = {image_read, image_write};
 	static struct rewrite_report report;
 	struct rewrite_failure failure;
+	struct line line = {0};
 	enum rewrite_error error = rewrite(&view, shared->records, shared->records_size,
 					   shared->text_start, shared->text_end, &report, &failure);
 
@@ -163,7 +164,8 @@ static void rewrite_kernel(void)
 		return;
 	}
 	vcpu.regs.rip = failure.address;
-	end_machine(END_GUEST, 0, rewrite_error_text(error));
+	rewrite_explain(&failure, &line);
+	end_machine(END_GUEST, 0, line.text);
 }
 
 void start_c(void)

@@ -112,6 +112,7 @@ static bool rewrite_module(const struct module *module)
 	struct rewrite_failure failure;
 	mword low = module->records > SPAN ? module->records - SPAN : 0;
 	enum rewrite_error error;
+	struct line why = {0};
 
 	if (!module->records_size)
 		return refuse(module, "no annotations: build it with `gcc -B', as the kernel was",
@@ -119,9 +120,10 @@ static bool rewrite_module(const struct module *module)
 	forget_old_sites(module);
 	error = rewrite(&view, module->records, module->records_size, low, module->records + SPAN,
 			&report, &failure);
-	if (error != REWRITE_OK)
-		return refuse(module, rewrite_error_text(error), failure.address);
-	return true;
+	if (error == REWRITE_OK)
+		return true;
+	rewrite_explain(&failure, &why);
+	return refuse(module, why.text, 0);
 }
 
 bool emulate_module_load(const struct insn *insn, mword next)

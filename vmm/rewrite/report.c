@@ -61,51 +61,30 @@ const char *rewrite_outcome_text(enum rewrite_outcome outcome)
 
 /* --- text ------------------------------------------------------------------------- */
 
-struct text {
-	char bytes[120];
-	size_t length;
-};
-
-static void put(struct text *text, char c)
+void rewrite_explain(const struct rewrite_failure *failure, struct line *line)
 {
-	if (text->length < sizeof(text->bytes))
-		text->bytes[text->length++] = c;
+	int row = rewrite_row(failure->class);
+
+	line_text(line, rewrite_error_text(failure->error));
+	if (row >= 0)
+		line_text(line_text(line, ", class "), rewrite_row_name((unsigned)row));
+	line_field(line_text(line, ","), "address", failure->address);
+	if (failure->error != REWRITE_NO_ROOM)
+		return;
+	line_decimal(line_text(line, ", needs "), failure->needed);
+	line_text(line_decimal(line_text(line, " of "), failure->there), " bytes");
 }
 
-static void put_string(struct text *text, const char *string, size_t width)
+static void put_counts(struct line *line, const char *name, const uint32_t counts[REWRITE_OUTCOMES])
 {
-	size_t end = text->length + width;
-
-	while (*string)
-		put(text, *string++);
-	while (text->length < end)
-		put(text, ' ');
-}
-
-static void put_number(struct text *text, uint32_t number, size_t width)
-{
-	char digits[10];
-	size_t count = 0;
-
-	do
-		digits[count++] = (char)('0' + number % 10);
-	while (number /= 10);
-	for (size_t i = count; i < width; i++)
-		put(text, ' ');
-	while (count)
-		put(text, digits[--count]);
-}
-
-static void put_counts(struct text *text, const char *name, const uint32_t counts[REWRITE_OUTCOMES])
-{
-	text->length = 0;
-	put_string(text, name, 16);
+	*line = (struct line){0};
+	line_text(line, name);
 	for (unsigned outcome = 0; outcome < REWRITE_OUTCOMES; outcome++) {
 		if (!counts[outcome])
 			continue;
-		put_number(text, counts[outcome], 7);
-		put(text, ' ');
-		put_string(text, rewrite_outcome_text((enum rewrite_outcome)outcome), 7);
+		line_decimal(line_text(line, " "), counts[outcome]);
+		line_text(line_text(line, " "),
+			  rewrite_outcome_text((enum rewrite_outcome)outcome));
 	}
 }
 
@@ -113,7 +92,7 @@ void rewrite_print(const struct rewrite_report *report,
 		   void (*line)(void *context, const char *text, size_t length), void *context)
 {
 	uint32_t totals[REWRITE_OUTCOMES] = {0};
-	struct text text;
+	struct line text;
 
 	for (unsigned row = 0; row < CLASS_ROWS; row++) {
 		uint32_t sum = 0;
@@ -125,8 +104,8 @@ void rewrite_print(const struct rewrite_report *report,
 		if (!sum)
 			continue;
 		put_counts(&text, names[row].name, report->counts[row]);
-		line(context, text.bytes, text.length);
+		line(context, text.text, text.length);
 	}
 	put_counts(&text, "total", totals);
-	line(context, text.bytes, text.length);
+	line(context, text.text, text.length);
 }

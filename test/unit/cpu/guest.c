@@ -227,6 +227,11 @@ const struct site *rewrite_site_at(mword va)
 	return va - fake_site.start < fake_site.total ? &fake_site : NULL;
 }
 
+void rewrite_explain(const struct rewrite_failure *failure, struct line *line)
+{
+	line_text(line, rewrite_error_text(failure->error));
+}
+
 void rewrite_forget(mword start, mword size)
 {
 	(void)start, (void)size;

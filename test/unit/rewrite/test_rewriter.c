@@ -138,9 +138,15 @@ static void test_no_room(void **state)
 	static const struct sample short_cpuid = FOLLOWED("cpuid", CPUID, 2, 0x0f, 0xa2);
 	static const struct sample short_swapgs = FOLLOWED("swapgs", SWAPGS, 1, 0x0f, 0x01, 0xf8);
 
+	struct line line = {0};
+
 	(void)state;
 	good_then(&short_cpuid);
 	expect(REWRITE_NO_ROOM, TEXT + 64);
+	rewrite_explain(&failure, &line);
+	assert_non_null(strstr(line.text, "no room"));
+	assert_non_null(strstr(line.text, "class CPUID, address=0x"));
+	assert_non_null(strstr(line.text, "needs 5 of 4 bytes"));
 	assert_int_equal(failure.needed, 5);
 	assert_int_equal(failure.there, 4);
 	assert_int_equal(failure.class, AB_CLASS_CPUID);
