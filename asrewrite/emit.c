@@ -16,6 +16,7 @@
 #include "asrewrite/emit.h"
 
 #include "rules/annot.h"
+#include "rules/nops.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -48,17 +49,7 @@ static const struct {
 			 {0x8d, 0xb4, 0x26, 0, 0, 0, 0},	       /* lea 0l(%esi,%eiz) */
 			 {0x3e, 0x8d, 0xb4, 0x26, 0, 0, 0, 0},	       /* %ds: the same */
 			 {0x3e, 0x3e, 0x8d, 0xb4, 0x26, 0, 0, 0, 0}}}, /* %ds: %ds: the same */
-	[AB_MODE_64] = {9,
-			{{0},
-			 {0x90},				       /* nop */
-			 {0x66, 0x90},				       /* xchg %ax, %ax */
-			 {0x0f, 0x1f, 0x00},			       /* nopl (%rax) */
-			 {0x0f, 0x1f, 0x40, 0x00},		       /* nopl 0(%rax) */
-			 {0x0f, 0x1f, 0x44, 0x00, 0x00},	       /* nopl 0(%rax,%rax) */
-			 {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},	       /* nopw 0(%rax,%rax) */
-			 {0x0f, 0x1f, 0x80, 0, 0, 0, 0},	       /* nopl 0l(%rax) */
-			 {0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0},	       /* nopl 0l(%rax,%rax) */
-			 {0x66, 0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0}}}, /* nopw 0l(%rax,%rax) */
+	[AB_MODE_64] = {AB_NOP_LONGEST, {{0}, AB_NOPS_64}},
 };
 
 unsigned ab_x86_nops(uint8_t *out, unsigned len, uint8_t mode)

@@ -10,6 +10,7 @@
  * None of these changes a flag that the instruction leaves alone.
  */
 #include "vmm/rewrite/templates.h"
+#include "rules/nops.h"
 
 #include "vmm/rewrite/classes.h"
 #include "vmm/vcpu.h"
@@ -312,23 +313,12 @@ void template_build_thunk(struct code *code, const struct site *site)
 	template_of(site->insn.class)->thunk(code, site);
 }
 
-/* SDM 2 table 4-12, "Recommended Multi-Byte Sequence of NOP Instruction". */
 void template_fill(uint8_t *bytes, unsigned length)
 {
-	static const uint8_t nops[9][9] = {
-		{0x90},							/* nop */
-		{0x66, 0x90},						/* xchg %ax, %ax */
-		{0x0f, 0x1f, 0x00},					/* nopl (%rax) */
-		{0x0f, 0x1f, 0x40, 0x00},				/* nopl 0(%rax) */
-		{0x0f, 0x1f, 0x44, 0x00, 0x00},				/* nopl 0(%rax,%rax) */
-		{0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},			/* nopw 0(%rax,%rax) */
-		{0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},		/* nopl 0L(%rax) */
-		{0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},	/* nopl 0L(%rax,%rax) */
-		{0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00}, /* nopw ... */
-	};
+	static const uint8_t nops[AB_NOP_LONGEST][AB_NOP_LONGEST] = {AB_NOPS_64};
 
 	while (length) {
-		unsigned count = length < 9 ? length : 9;
+		unsigned count = length < AB_NOP_LONGEST ? length : AB_NOP_LONGEST;
 
 		__builtin_memcpy(bytes, nops[count - 1], count);
 		bytes += count;
