@@ -8,6 +8,8 @@
 
 volatile uint8_t host_selector PRIVATE;
 uint64_t host_call_count PRIVATE;
+uint32_t host_last_call[HOST_PROCESSES];
+uint32_t host_self PRIVATE;
 
 long host_futex_wait(uint32_t *word, uint32_t value, uint64_t ns)
 {

@@ -62,12 +62,10 @@ static void fill_open_bus(mword va, const struct translation *translation, bool 
 
 	if (write)
 		end_machine(END_GUEST, 0, "write to physical memory that does not exist");
-	result = host_call6(__NR_mmap, (long)va, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	result = host_call6(__NR_mmap, (long)va, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED,
+			    FD_SHARED, SHARED_BUS);
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "mapping a page");
-	__builtin_memset((void *)va, 0xff, PAGE_SIZE);
-	host_call3(__NR_mprotect, va, PAGE_SIZE, PROT_READ);
 	remember(va, 1, frame | MAY_READ, &translation->entry);
 }
 

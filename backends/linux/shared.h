@@ -101,4 +101,9 @@ struct shared {
 	uint32_t rewritten_total;
 };
 
+/* The file goes on with one page of all ones: what an empty bus reads as. */
+#define SHARED_BYTES (sizeof(struct shared) + (-sizeof(struct shared) & (PAGE_SIZE - 1)))
+#define SHARED_BUS   SHARED_BYTES
+#define SHARED_FILE  (SHARED_BUS + PAGE_SIZE)
+
 #endif

@@ -19,9 +19,7 @@
 
 #include <asm/sigcontext.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/prctl.h>
-#include <linux/seccomp.h>
 #include <linux/signal.h>
 
 #include <asm/ucontext.h> /* needs the types of linux/signal.h */
@@ -149,7 +147,7 @@ static int stub_fault(const struct sigcontext *at)
 
 /* The host has a vsyscall page too, at the same address, and emulates calls of it as
  * its own: for the guest, whose page it is, these are faults of fetching. Without
- * the filter (signal_start) the host answers with its own clock; with it SIGSYS comes,
+ * the filter (confine.c) the host answers with its own clock; with it SIGSYS comes,
  * after the return that a call ends with. Where it refuses, trap number and address
  * are an earlier signal's. */
 #define VSYSCALL_PAGE UINT64_C(0xffffffffff600000)
@@ -256,39 +254,13 @@ static void handle(int number)
 {
 	struct host_sigaction action = {
 		.handler = signal_entry,
-		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER,
+		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER | SA_NOCLDSTOP,
 		.restorer = signal_restorer,
 	};
 	long result = host_call4(__NR_rt_sigaction, number, &action, NULL, sizeof(action.mask));
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "sigaction");
-}
-
-/* Calls of the host's vsyscall page do not pass through Syscall User Dispatch, but
- * through seccomp. The VMM itself makes none of these three system calls; for the
- * others the host remembers that they are allowed. */
-static void trap_vsyscall(void)
-{
-#define TRAP_IF(number)                                                                            \
-	{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number},                                                 \
-	{                                                                                          \
-		BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP                                            \
-	}
-	static struct sock_filter filter[] = {
-		{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr)},
-		TRAP_IF(__NR_gettimeofday),
-		TRAP_IF(__NR_time),
-		TRAP_IF(__NR_getcpu),
-		{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
-	};
-	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-	long result = host_call5(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-
-	if (!result)
-		result = host_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
-	if (result < 0)
-		end_machine(END_HOST, (int)-result, "seccomp");
 }
 
 void signal_start(void)
@@ -302,7 +274,6 @@ void signal_start(void)
 		end_machine(END_HOST, (int)-result, "sigaltstack");
 	for (size_t i = 0; i < sizeof(numbers); i++)
 		handle(numbers[i]);
-	trap_vsyscall();
 }
 
 /* Syscall User Dispatch is not inherited. No allowed range: code in it could be

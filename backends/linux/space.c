@@ -13,10 +13,12 @@
  * a page directory that was used before finds its process, and the one unused for
  * longest is given to a new one.
  */
+#include "backends/linux/confine.h"
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
 #include "vmm/backend.h"
+#include "vmm/format.h"
 #include "vmm/frontend.h"
 #include "vmm/vcpu.h"
 
@@ -26,7 +28,7 @@
 #include <linux/signal.h>
 #include <linux/wait.h>
 
-#define SLOTS	  256
+#define SLOTS	  (HOST_PROCESSES - 1)
 #define NO_SLOT	  UINT32_MAX
 #define REAP	  BIT(31) /* in `request`: a child died */
 #define FPU_BYTES 16384
@@ -181,11 +183,13 @@ static bool die_with_parent(long parent, int number)
 static _Noreturn void child(uint32_t slot, long parent)
 {
 	mine = slot;
+	host_self = slot + 1;
 	if (!die_with_parent(parent, SIGKILL))
 		end_machine(END_KILLED, SIGKILL, "parent process");
 	host_call2(__NR_prctl, PR_SET_NAME, "afterburn-guest");
 	signal_thread_start();
 	slots[slot].pid = (uint32_t)host_call0(__NR_getpid);
+	confine_address_space();
 	wait_for_turn();
 }
 
@@ -200,12 +204,28 @@ static void spawn(uint32_t slot)
 		end_machine(END_HOST, (int)-pid, "creating a process for an address space");
 }
 
+static _Noreturn void forbidden(long pid)
+{
+	struct line line = {0};
+	uint32_t slot = 0;
+
+	while (slot < slot_count && slots[slot].pid != (uint32_t)pid)
+		slot++;
+	line_text(&line, "system call ");
+	line_decimal(&line, slot < slot_count ? host_last_call[slot + 1] : UINT32_MAX);
+	line_text(&line, ", which the machine's filter forbids");
+	end_machine(END_VMM, SIGSYS, line.text);
+}
+
 /* A child ended. If it did not end the machine itself, it was killed. */
 static _Noreturn void reap(void)
 {
 	int status = 0;
 
-	host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0);
+	long pid = host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0);
+
+	if ((status & 0x7f) == SIGSYS)
+		forbidden(pid);
 	if (!__atomic_load_n(&shared->ended, __ATOMIC_SEQ_CST))
 		end_machine(END_KILLED, status & 0x7f, "a process of the machine");
 	for (;;)

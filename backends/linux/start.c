@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start of a machine: from execve to the zygote's loop. */
+#include "backends/linux/confine.h"
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
@@ -56,8 +57,7 @@ static void share_data(void)
 
 static void map_everything(void)
 {
-	map_file(LAYOUT_SHARED, (sizeof(struct shared) + PAGE_SIZE - 1) & PAGE_MASK,
-		 PROT_READ | PROT_WRITE, FD_SHARED, 0);
+	map_file(LAYOUT_SHARED, SHARED_BYTES, PROT_READ | PROT_WRITE, FD_SHARED, 0);
 	share_data();
 	map_file(LAYOUT_RAM, shared->ram_bytes, PROT_READ | PROT_WRITE, FD_RAM, 0);
 	map_file(LAYOUT_TRAMPOLINES, LAYOUT_TRAMPOLINE_BYTES, PROT_READ | PROT_EXEC, FD_TRAMPOLINES,
@@ -185,5 +185,6 @@ void start_c(void)
 		end_machine(END_VMM, 0, "no room for the ACPI tables");
 	vmm_reset(gva(shared->entry), gpa(shared->root), gpa(shared->boot_params));
 	backend_load_root(gpa(shared->root));
+	confine_machine();
 	space_zygote();
 }

@@ -11,6 +11,7 @@ Steps, in order:
   .SECONDS  wait; with two numbers A-B, at random between them
   !WHO      SIGKILL: launcher, zygote, active or inactive process
   @SIGNAL   a signal by name to the launcher: @INT
+  %COMMAND  a shell's command that must succeed; {launcher}, {zygote}, {active} are pids
 
 The output goes to standard output. After the command has ended there must be no
 process left of it, nobody who holds its memory, and the terminal as it was.
@@ -37,6 +38,10 @@ SHARED_PAGE = 0x087F10000000  # LAYOUT_SHARED: an idle machine waits on its firs
 
 
 class Ended(Exception):
+    pass
+
+
+class Refused(Exception):
     pass
 
 
@@ -185,6 +190,15 @@ class Machine:
         self.look()
         os.kill(random.choice(found), signal.SIGKILL)
 
+    def shell(self, command):
+        pids = {}
+        for who in ("launcher", "zygote", "active"):
+            while f"{{{who}}}" in command and not (found := self.find(who)):
+                self.pump(0.01)
+            pids[who] = found[0] if f"{{{who}}}" in command else None
+        if subprocess.run(command.format(**pids), shell=True, stdout=sys.stderr).returncode:
+            raise Refused
+
     def step(self, step):
         kind, text = step[0], step[1:]
         if kind == "=":
@@ -196,6 +210,9 @@ class Machine:
             self.wait(text)
         elif kind == "!":
             self.kill(text)
+        elif kind == "%":
+            self.look()
+            self.shell(text)
         elif kind == "@":
             self.look()
             os.kill(self.launcher(), getattr(signal, "SIG" + text))
@@ -255,6 +272,9 @@ def play(machine, steps):
     except TimeoutError:
         print(f"\nmachine.py: time is up{' in step ' + steps[done] if done < len(steps) else ''}")
         return TIME_IS_UP
+    except Refused:
+        print(f"\nmachine.py: failed: {steps[done]}")
+        return NO_STEP
     except Ended:
         pass
     left = machine.finish()

@@ -94,6 +94,7 @@ static _Noreturn void become_machine(const struct run *run, int image)
 	setpgid(0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	choose_processor(run->cpu);
+	run_drop_capabilities();
 	ignore_terminal_signals();
 	if (program >= 0 && place_descriptors(run)) {
 		close_range(FD_COUNT, (unsigned)program - 1, 0);

@@ -43,8 +43,10 @@ static void notify(struct run *run)
 		syscall(SYS_futex, &shared->event, FUTEX_WAKE, 1, NULL, NULL, 0);
 		return;
 	}
+	/* The machine says whom to interrupt: nobody but one of its own, which cannot
+	 * leave its process group (confine.c). */
 	pid = __atomic_load_n(&shared->active_pid, __ATOMIC_SEQ_CST);
-	if (pid > 1)
+	if (pid > 1 && getpgid((pid_t)pid) == run->machine)
 		kill((pid_t)pid, SIGUSR1);
 }
 

@@ -187,12 +187,12 @@ static int make_memory(struct run *run, uint8_t **trampolines)
 			 run->memory);
 		return RUN_EXIT_USAGE;
 	}
-	if (memory_file(run, FD_SHARED, (sizeof(struct shared) + PAGE_SIZE - 1) & PAGE_MASK,
-			&shared) ||
+	if (memory_file(run, FD_SHARED, SHARED_FILE, &shared) ||
 	    memory_file(run, FD_RAM, run->memory, &ram) ||
 	    memory_file(run, FD_TRAMPOLINES, code, &area))
 		return RUN_EXIT_HOST;
 	run->shared = shared;
+	memset((uint8_t *)shared + SHARED_BUS, 0xff, PAGE_SIZE);
 	run->ram = ram;
 	*trampolines = area;
 	return RUN_EXIT_OK;

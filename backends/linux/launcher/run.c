@@ -158,8 +158,11 @@ int ab_cmd_run(int argc, char **argv)
 		return result;
 	/* From here on somebody lives who puts the terminal back if we are killed. */
 	terminal_enter(&run);
+	result = run_confine(&run);
 	run_loop(&run);
 	terminal_leave(&run);
+	if (result)
+		return result;
 	if (run.stats)
 		run_print_stats(&run);
 	return run_verdict(&run);

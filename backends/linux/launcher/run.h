@@ -51,6 +51,10 @@ int run_prepare(struct run *run);
 /* launch.c: start the VMM program in a process of its own. */
 int run_launch(struct run *run);
 
+/* confine.c: fewer rights, in the machine's first process and in this one. */
+void run_drop_capabilities(void);
+int run_confine(const struct run *run);
+
 /* loop.c: signals as a descriptor, before anything is started that they could leave
  * behind; then timer, console, signals, until the machine has ended. */
 int run_signals(void);

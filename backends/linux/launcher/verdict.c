@@ -87,6 +87,12 @@ static void explain_silence(const struct run *run)
 	struct shared *shared = run->shared;
 
 	shared->end_code = run->machine_signal;
+	if (run->machine_signal == SIGSYS) {
+		shared->ended = END_VMM;
+		strcpy(shared->reason, "the first process made a system call that its filter "
+				       "forbids (the host's log of the kernel names it)");
+		return;
+	}
 	if (run->machine_signal != SIGSEGV || shared->active_pid)
 		return;
 	shared->ended = END_HOST;
