@@ -230,6 +230,18 @@ static void every_form(unsigned bits)
 	assert_true(sensitive > 10000);
 }
 
+/* The decoder searches by halves. */
+static void test_table_is_sorted(void **state)
+{
+	size_t count;
+	const struct opcode *table = opcode_table(&count);
+
+	(void)state;
+	for (size_t i = 1; i < count; i++)
+		assert_true((table[i - 1].map << 8 | table[i - 1].opcode) <=
+			    (table[i].map << 8 | table[i].opcode));
+}
+
 static void test_every_form_64(void **state)
 {
 	(void)state;
@@ -323,6 +335,7 @@ static void test_operands(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table_is_sorted),
 		cmocka_unit_test(test_every_form_64),
 		cmocka_unit_test(test_every_form_32),
 		cmocka_unit_test(test_never_reads_beyond_room),
