@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Control, debug and extended control registers (SDM 3A 2.5, 2.6, 17.2). */
-#include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
 
 #define CR0_KNOWN                                                                                  \
@@ -36,7 +35,7 @@ static bool write_cr0(mword value)
 	changed = value ^ vcpu.cr0;
 	vcpu.cr0 = value;
 	if (changed & CR0_TRANSLATION)
-		backend_flush_all(true);
+		tlb_flush_all(true);
 	return true;
 }
 
@@ -51,7 +50,7 @@ static bool write_cr3(mword value)
 	if (value >> PHYSICAL_BITS)
 		return fault(VECTOR_GP, 0);
 	vcpu.cr3 = value;
-	backend_load_root(gpa(value & PTE_ADDR));
+	tlb_load_root(gpa(value & PTE_ADDR));
 	return true;
 }
 
@@ -74,7 +73,7 @@ static bool write_cr4(mword value)
 		limit_once("CR4.TSD does not keep applications from rdtsc");
 	vcpu.cr4 = value;
 	if (changed & CR4_TRANSLATION)
-		backend_flush_all(true);
+		tlb_flush_all(true);
 	return true;
 }
 

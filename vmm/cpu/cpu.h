@@ -86,6 +86,13 @@ bool cpu_write(mword va, const void *from, size_t length);
 /* Raise what a failed guest_read or guest_write reported; false. */
 bool access_fault(mword error, unsigned not_canonical);
 
+/* mmu_translate() to an address alone, remembered like in a processor's TLB ... */
+bool tlb_translate(gva_t va, mword access, gpa_t *address, mword *error);
+/* ... and what makes it forget; the back-end is told as well. */
+void tlb_flush_page(gva_t va);
+void tlb_flush_all(bool global);
+void tlb_load_root(gpa_t root);
+
 /* Linear address of the ModRM operand. */
 mword operand_address(const struct insn *insn);
 /* `size` bytes of the ModRM operand, zero-extended. */

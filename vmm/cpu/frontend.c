@@ -2,7 +2,6 @@
 /* The ways in: what frontend.h promises to back-ends. */
 #include "vmm/frontend.h"
 
-#include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
 #include "vmm/cpu/machine.h"
 #include "vmm/emulate.h"
@@ -42,7 +41,7 @@ void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params)
 	cpuid_reset();
 	machine_reset();
 	interrupt_reset();
-	backend_load_root(root);
+	tlb_load_root(root);
 }
 
 /* --- exceptions ------------------------------------------------------------------------ */

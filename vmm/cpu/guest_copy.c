@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Copies between the VMM and guest-virtual memory, page by page. */
-#include "vmm/backend.h"
+#include "vmm/cpu/cpu.h"
 #include "vmm/memory.h"
-#include "vmm/mmu.h"
 #include "vmm/string.h"
-#include "vmm/vcpu.h"
 
 /* How much of `length` bytes from `va` lies on the page of `va`. */
 static size_t on_page(mword va, size_t length)
@@ -17,15 +15,24 @@ static size_t on_page(mword va, size_t length)
 /* CR2 is what a #PF for this would show; a #GP or #SS leaves it alone. */
 static bool translate(mword va, mword access, gpa_t *address, mword *error)
 {
-	struct translation translation;
-
-	if (mmu_translate(gva(va), access, &translation, error)) {
-		*address = translation.address;
+	if (tlb_translate(gva(va), access, address, error))
 		return true;
-	}
 	if (*error != MMU_NOT_CANONICAL)
 		vcpu.cr2 = va;
 	return false;
+}
+
+/* Descriptors and frames are words; `rep movsb` takes longer to begin than to copy them. */
+static void copy(void *to, const void *from, size_t length)
+{
+	size_t words = length / 8;
+
+	if (length % 8 || words > 8) {
+		memcpy(to, from, length);
+		return;
+	}
+	for (size_t i = 0; i < words; i++)
+		__builtin_memcpy((uint8_t *)to + 8 * i, (const uint8_t *)from + 8 * i, 8);
 }
 
 static void load(gpa_t address, void *to, size_t length)
@@ -33,7 +40,7 @@ static void load(gpa_t address, void *to, size_t length)
 	const void *from = memory_at(address, length);
 
 	if (from)
-		memcpy(to, from, length);
+		copy(to, from, length);
 	else
 		memset(to, 0xff, length);
 }
@@ -43,7 +50,7 @@ static void store(gpa_t address, const void *from, size_t length)
 	void *to = memory_at(address, length);
 
 	if (to)
-		memcpy(to, from, length);
+		copy(to, from, length);
 }
 
 bool guest_read(gva_t va, void *to, size_t length, mword access, mword *error)

@@ -7,7 +7,6 @@
  */
 #include "vmm/cpu/msr.h"
 
-#include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
 #include "vmm/format.h"
 
@@ -24,7 +23,7 @@ static bool write_efer(uint64_t value)
 		return false;
 	vcpu.efer = (value & ~EFER_LMA) | (vcpu.efer & EFER_LMA);
 	if (changed & EFER_NXE)
-		backend_flush_all(true);
+		tlb_flush_all(true);
 	return true;
 }
 

@@ -202,6 +202,102 @@ static void test_peek_and_poke_ignore_permissions(void **state)
 	assert_false(guest_poke(gva(KERNEL + HOLE), &value, 4));
 }
 
+/* --- what is remembered ---------------------------------------------------------------- */
+
+#define REMAPPED (KERNEL + 0x60000)
+
+static mword word_at(mword va, mword access)
+{
+	mword value = 0;
+
+	assert_true(guest_read(gva(va), &value, sizeof(value), access, &error));
+	return value;
+}
+
+static void invlpg_instruction(void)
+{
+	vcpu.regs.gpr[RAX] = REMAPPED;
+	EXECUTE(0x0f, 0x01, 0x38); /* invlpg (%rax) */
+}
+
+static void write_cr3(void)
+{
+	vcpu.regs.gpr[RAX] = vcpu.cr3;
+	EXECUTE(0x0f, 0x22, 0xd8); /* mov %rax, %cr3 */
+}
+
+static void toggle_pge(void)
+{
+	vcpu.regs.gpr[RAX] = vcpu.cr4 ^ CR4_PGE;
+	EXECUTE(0x0f, 0x22, 0xe0); /* mov %rax, %cr4 */
+}
+
+static void set_write_protect(void)
+{
+	vcpu.regs.gpr[RAX] = vcpu.cr0 ^ CR0_WP;
+	EXECUTE(0x0f, 0x22, 0xc0); /* mov %rax, %cr0 */
+}
+
+static void toggle_nxe(void)
+{
+	uint64_t value = vcpu.efer ^ EFER_NXE;
+
+	vcpu.regs.gpr[RAX] = (uint32_t)value;
+	vcpu.regs.gpr[RDX] = value >> 32;
+	vcpu.regs.gpr[RCX] = 0xc0000080;
+	EXECUTE(0x0f, 0x30); /* wrmsr */
+}
+
+/* A translation may be used until the guest invalidates it, and not longer. */
+static void test_forgotten_when_invalidated(void **state)
+{
+	static void (*const ways[])(void) = {invlpg_instruction, write_cr3, toggle_pge,
+					     set_write_protect, toggle_nxe};
+
+	(void)state;
+	*guest_word(0x60000) = 1;
+	*guest_word(0x61000) = 2;
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		guest_map(REMAPPED, 0x60000, PTE_P | PTE_W);
+		ways[i]();
+		assert_int_equal(word_at(REMAPPED, ACCESS_READ), 1);
+		guest_map(REMAPPED, 0x61000, PTE_P | PTE_W);
+		ways[i]();
+		assert_int_equal(word_at(REMAPPED, ACCESS_READ), 2);
+	}
+}
+
+/* A read that is remembered must not let a write go without its dirty bit, nor where it
+ * is forbidden; what the kernel may, an application may not. */
+static void test_remembered_rights(void **state)
+{
+	mword value = 3;
+
+	(void)state;
+	guest_map(REMAPPED, 0x60000, PTE_P | PTE_W);
+	word_at(REMAPPED, ACCESS_READ);
+	assert_false(*guest_entry(REMAPPED, 12) & PTE_D);
+	assert_true(guest_write(gva(REMAPPED), &value, 8, ACCESS_WRITE, &error));
+	assert_true(*guest_entry(REMAPPED, 12) & PTE_D);
+	assert_false(guest_read(gva(REMAPPED), &value, 8, ACCESS_READ | ACCESS_USER, &error));
+	assert_int_equal(error, PF_PRESENT | ACCESS_USER);
+	word_at(KERNEL_RO, ACCESS_READ);
+	assert_false(guest_write(gva(KERNEL_RO), &value, 8, ACCESS_WRITE, &error));
+	assert_int_equal(error, PF_PRESENT | ACCESS_WRITE);
+}
+
+/* An application's access is not remembered for the kernel's nor for another one. */
+static void test_application_walks(void **state)
+{
+	(void)state;
+	*guest_word(0x40000) = 1;
+	*guest_word(0x41000) = 2;
+	assert_int_equal(word_at(USER, ACCESS_READ | ACCESS_USER), 1);
+	guest_map(USER, 0x41000, PTE_P | PTE_U);
+	assert_int_equal(word_at(USER, ACCESS_READ | ACCESS_USER), 2);
+	assert_int_equal(word_at(USER, ACCESS_READ), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, guest_setup)
 
 int main(void)
@@ -220,6 +316,9 @@ int main(void)
 		TEST(test_copies_fault_on_the_second_page),
 		TEST(test_no_memory_behind),
 		TEST(test_peek_and_poke_ignore_permissions),
+		TEST(test_forgotten_when_invalidated),
+		TEST(test_remembered_rights),
+		TEST(test_application_walks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
