@@ -18,6 +18,10 @@
  * on with `root`, interrupts off, flat segments, RSI = boot parameters. */
 void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params);
 
+/* Guest-physical memory, page-aligned, before the guest runs: where the kernel's image lies,
+ * and in it the vDSO. Its instructions that would silently show the host are made to trap. */
+void vmm_application_code(gpa_t from, uint64_t length);
+
 /* The guest's current instruction raised a processor exception other than #PF:
  * emulate it if it is sensitive and the guest's kernel runs, else inject. */
 void vmm_exception(unsigned vector, mword error);

@@ -161,6 +161,8 @@ static void rewrite_kernel(void)
 
 	if (error == REWRITE_OK) {
 		keep_report(&report);
+		vmm_application_code(gpa(shared->image_physical),
+				     shared->image_end - shared->image_start);
 		return;
 	}
 	vcpu.regs.rip = failure.address;

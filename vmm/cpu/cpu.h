@@ -36,6 +36,9 @@ void emulate_trap(const struct insn *insn, mword next);
 /* The instruction being emulated has trapped; false: it is a rewritten site. */
 extern bool emulating_trap;
 
+/* An application executes `hlt` at rip: emulate what stood there, if it is the vDSO's. */
+bool emulate_vdso(void);
+
 /* Is it one for this CPL, or does its exception belong to the guest? */
 bool emulation_applies(uint16_t class);
 

@@ -70,9 +70,10 @@ static bool emulate_here(void)
 	uint8_t bytes[INSN_MAX];
 	struct insn insn;
 
-	if (!insn_decode(&insn, bytes, fetch(bytes), word_size() * 8) ||
-	    !emulation_applies(insn.class))
+	if (!insn_decode(&insn, bytes, fetch(bytes), word_size() * 8))
 		return false;
+	if (!emulation_applies(insn.class))
+		return insn.class == AB_CLASS_HLT && emulate_vdso();
 	emulate_trap(&insn, vcpu.regs.rip + insn.length);
 	return true;
 }

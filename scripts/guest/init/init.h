@@ -19,6 +19,9 @@ int run_stress(int seconds);
 /* One of run_checks(): more mappings than a host process may have (memory.c). */
 int check_scattered(void);
 
+/* Another: does the kernel's code in applications answer as the kernel (vdso.c)? */
+int check_vdso(void);
+
 /* Returns when somebody presses it (power.c). */
 void wait_for_power_button(void);
 
