@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash disable=SC2034
-# What build-guest, run-native, mkinitramfs and demo share; sourced, never run.
+# What the scripts here and the tests that run machines share; sourced, never run.
 
 AB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 AB_PROG=$(basename "$0")
+
+# What `afterburn run` has to be told on this host: without protection keys it wants
+# to hear that applications need not be kept from the kernel. (bench.d/targets.py has the
+# same for Python.)
+AB_ISOLATION=()
+grep -qsw ospke /proc/cpuinfo || AB_ISOLATION=(--no-isolation)
 
 die() {
 	printf '%s: %s\n' "$AB_PROG" "$*" >&2

@@ -6,7 +6,7 @@
 #include <linux/futex.h>
 #include <linux/time_types.h>
 
-volatile uint8_t host_selector PRIVATE;
+volatile uint8_t host_selector READABLE;
 uint64_t host_call_count PRIVATE;
 uint32_t host_last_call[HOST_PROCESSES];
 uint32_t host_self PRIVATE;

@@ -9,8 +9,13 @@
 
 /* Data of which every process of the machine has its own copy. */
 #define PRIVATE __attribute__((section(".bss.private")))
+/* The same, and the host's kernel or the last instructions before an application read
+ * it with the application's rights: applications may read but not write it. */
+#define READABLE __attribute__((section(".bss.readable")))
 
 extern struct shared *const shared; /* at a fixed address */
+
+struct sigcontext;
 
 /* shadow.c: this process's host mappings as a TLB of the guest's page tables */
 void shadow_start(void);
@@ -31,7 +36,18 @@ void space_zygote_signal(bool child_died);
 void signal_start(void);
 void signal_thread_start(void); /* in every new process */
 
-/* fpu.S: the whole extended state, for hand-over between processes */
+/* keys.c: protection keys, if shared->isolation */
+void keys_start(void);
+bool keys_application(const struct sigcontext *at);	     /* its rights were in force */
+void keys_protect(mword va, uint64_t bytes, int protection); /* from applications */
+
+/* exit.c: what is done once before the next application runs (EXIT_* of keys.h) */
+extern uint8_t exit_work;
+void exit_prefill(gva_t va);
+void exit_frame(mword lowest); /* a signal frame begins here */
+void exit_wipe(void);	       /* and it was not the next application's */
+
+/* start.S: the whole extended state, for hand-over between processes */
 void fpu_save(void *area);
 void fpu_restore(const void *area);
 

@@ -66,6 +66,8 @@ static void fill_open_bus(mword va, const struct translation *translation, bool 
 			    FD_SHARED, SHARED_BUS);
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "mapping a page");
+	if (!is_user(va))
+		keys_protect(va, PAGE_SIZE, PROT_READ);
 	remember(va, 1, frame | MAY_READ, &translation->entry);
 }
 

@@ -135,6 +135,8 @@ bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
 		return false;
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "mapping guest memory");
+	if (!is_user(va))
+		keys_protect(va, bytes, host_protection(entry));
 	shadow->mappings++;
 	return true;
 }

@@ -89,6 +89,7 @@ struct shared {
 	uint64_t tsc_khz, tsc_start, tsc_mult; /* ns = (tsc - start) * mult >> 32 */
 	uint64_t wall_clock;		       /* seconds at tsc_start */
 	uint64_t trace[4];		       /* bit per row of AB_CLASSES */
+	uint32_t isolation;		       /* by protection keys; 0: none (--no-isolation) */
 	uint32_t launcher_pid;
 	uint32_t terminal_raw;
 	uint8_t terminal[SHARED_SPARE]; /* struct termios of the kernel to restore */

@@ -8,8 +8,14 @@
  * signal frame (the host has reset it for the handler) and leaves by iret, in ring
  * 3, which sets instruction pointer, flags and stack at once and touches no guest
  * stack.
+ *
+ * With protection keys (keys.c) both doors to the VMM's memory are here. Any
+ * application may jump to any of these instructions with any registers, so behind each
+ * `wrpkru` and `xrstor` the value is looked at again: whoever came with another one
+ * meets a hlt, with whatever rights, and that is a fault of the application's.
  */
 
+#include "backends/linux/keys.h"
 #include <vmm/offsets.inc>
 
 /* struct ucontext: the general registers begin at byte 40 (asm/sigcontext.h) */
@@ -36,7 +42,46 @@
 #define SS_AT	   150
 #define FPSTATE_AT 184
 
+#define FLAG_TF 0x100
+#define FLAG_RF 0x10000
+
 	.text
+/* An application's attempt: signal.c takes the fault for its own. */
+	.globl	keys_refuse
+	.type	keys_refuse, @function
+keys_refuse:
+	hlt
+	.size	keys_refuse, . - keys_refuse
+
+/* The handler on a host with protection keys: only key 0 is open.
+ * in: as signal_entry, if the host calls; anything, if an application jumps here
+ *
+ * Until the frame is known to be the host's, no register is believed, and none is
+ * loaded with what an application may not know: after a fault in here it sees them.
+ */
+	.globl	signal_entry_keys
+	.type	signal_entry_keys, @function
+signal_entry_keys:
+	movq	%rdx, %r8
+	xorl	%eax, %eax
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	wrpkru					# all keys open
+	testl	%eax, %eax
+	jnz	keys_refuse
+	leaq	altstack(%rip), %rax
+	movq	%rsp, %rcx
+	subq	%rax, %rcx
+	cmpq	$ALTSTACK_BYTES - FRAME_LEAST, %rcx
+	jae	keys_refuse
+	movq	(%rsp), %rax			# sa_restorer
+	cmpq	signal_nonce(%rip), %rax
+	jne	keys_refuse
+	movq	$0, (%rsp)
+	movq	%r8, %rdx
+	/* fall through */
+	.size	signal_entry_keys, . - signal_entry_keys
+
 /* void signal_entry(int signal, siginfo_t *, struct ucontext *)
  * in: edi, rsi, rdx, on the alternate stack. Does not return.
  */
@@ -50,15 +95,18 @@ signal_entry:
 	popfq
 	pushfq
 1:	leaq	UC_REGS(%rdx), %rbx
-	call	signal_handle			# eax: 1 the guest goes on, 0 the VMM does
+	call	signal_handle			# eax: 1 the guest was interrupted, 0 the VMM
 	movl	%eax, %r12d
 	movq	FPSTATE_AT(%rbx), %rdi
-	movl	$-1, %eax
+	movl	$~XSTATE_PKRU, %eax
 	movl	$-1, %edx
 	xrstor64 (%rdi)
+	testl	$XSTATE_PKRU, %eax
+	jnz	keys_refuse
 	testl	%r12d, %r12d
 	jz	signal_return
-	leaq	vmm_stack_top(%rip), %rsp
+	leaq	vmm_stack_top(%rip), %rsp	# the frame is not needed any more
+	call	signal_guest
 	jmp	vmm_resume
 
 /* The interrupted code goes on: all registers from the frame. */
@@ -88,19 +136,66 @@ signal_return:
 	iretq
 	.size	signal_entry, . - signal_entry
 
-/* The last step to an application, in the place of vmm/rewrite/templates.S's: if the
- * guest's page-fault handler has just been here, the page is mapped before the
- * application tries again (shadow_prefill), else one comparison more.
+/* The last step to an application, in the place of vmm/rewrite/templates.S's. What is
+ * put off until one runs (exit.c) costs one comparison here when there is nothing.
  * in: vcpu.iret_frame, all registers but rsp the application's; rsp and flags free.
  * Interrupted in here: signal.c takes it for interrupted at the first instruction.
  */
 	.globl	vmm_user_exit, vmm_user_exit_end
 	.type	vmm_user_exit, @function
 vmm_user_exit:
-	cmpb	$0, prefill_wanted(%rip)
+	cmpb	$0, exit_work(%rip)
 	je	vmm_leave
+	cmpb	$EXIT_KEYS, exit_work(%rip)
+	jne	exit_slow
 vmm_user_exit_end:
+	.size	vmm_user_exit, . - vmm_user_exit
+	/* fall through */
 
+/* The same with the application's rights: what is needed after they are in force is on
+ * a page that it may read. Interrupted in here, before or after that, its registers are
+ * rax, rcx, rdx from that page, and the others as they are (keys_exit_saved and on).
+ */
+	.globl	keys_exit, keys_exit_saved, keys_exit_end
+	.type	keys_exit, @function
+keys_exit:
+	movq	%rax, exit_page + EXIT_RAX(%rip)
+	movq	%rcx, exit_page + EXIT_RCX(%rip)
+	movq	%rdx, exit_page + EXIT_RDX(%rip)
+keys_exit_saved:
+	movq	vcpu + VCPU_IRET_FRAME + 0(%rip), %rax
+	movq	%rax, exit_page + EXIT_FRAME + 0(%rip)
+	movq	vcpu + VCPU_IRET_FRAME + 8(%rip), %rax
+	movq	%rax, exit_page + EXIT_FRAME + 8(%rip)
+	movq	vcpu + VCPU_IRET_FRAME + 16(%rip), %rax
+	movq	%rax, exit_page + EXIT_FRAME + 16(%rip)
+	movq	vcpu + VCPU_IRET_FRAME + 24(%rip), %rax
+	movq	%rax, exit_page + EXIT_FRAME + 24(%rip)
+	movq	vcpu + VCPU_IRET_FRAME + 32(%rip), %rax
+	movq	%rax, exit_page + EXIT_FRAME + 32(%rip)
+	movl	exit_page + EXIT_PKRU(%rip), %eax
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	wrpkru					# the application's keys
+	cmpl	exit_page + EXIT_PKRU(%rip), %eax
+	jne	keys_refuse
+	movq	exit_page + EXIT_RAX(%rip), %rax
+	movq	exit_page + EXIT_RCX(%rip), %rcx
+	movq	exit_page + EXIT_RDX(%rip), %rdx
+	testl	$FLAG_TF | FLAG_RF, exit_page + EXIT_FRAME + 16(%rip)
+	jnz	1f				# these two need the real iret
+	leaq	exit_page + EXIT_FRAME + 16(%rip), %rsp
+	popfq
+	movq	exit_page + EXIT_FRAME + 24(%rip), %rsp
+	jmp	*exit_page + EXIT_FRAME(%rip)
+1:	leaq	exit_page + EXIT_FRAME(%rip), %rsp
+	iretq
+keys_exit_end:
+	.size	keys_exit, . - keys_exit
+
+/* There is work: as vmm_site_entry, but the guest's registers are an application's. */
+	.type	exit_slow, @function
+exit_slow:
 	movb	$1, vcpu + VCPU_IN_VMM(%rip)
 	movq	%rax, vcpu + VCPU_GPR + 8 * 0(%rip)
 	movq	%rcx, vcpu + VCPU_GPR + 8 * 1(%rip)
@@ -128,9 +223,9 @@ vmm_user_exit_end:
 	rdgsbase %rax
 	movq	%rax, vcpu + VCPU_GS_BASE(%rip)
 	leaq	vmm_stack_top(%rip), %rsp
-	call	prefill_now
+	call	exit_work_now
 	jmp	vmm_resume
-	.size	vmm_user_exit, . - vmm_user_exit
+	.size	exit_slow, . - exit_slow
 
 /* The host insists on a restorer; nothing ever returns to it. */
 	.globl	signal_restorer

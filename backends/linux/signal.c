@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Host signals: who was interrupted, and what does that mean for the guest.
  *
- * Where the instruction pointer was decides everything, and it is exact:
+ * With protection keys, the rights in force say whether an application was; they
+ * cannot be had by jumping somewhere. Else, and for the kernel, where the instruction
+ * pointer was decides everything, and it is exact:
  *   in a stub of a rewritten site: the stub starts over (rewrite_restart), guest
  *   in the last instructions of vmm_resume: vcpu.regs still holds all, leave again
  *   elsewhere in the VMM's text: the VMM goes on, the event stays pending
  *   anywhere else: guest code, kernel or application by vcpu.cpl
  * SA_NODEFER: handlers do not return, so no signal may stay blocked.
+ *
+ * A handler runs in two parts. The first is on the alternate stack, where another signal's
+ * frame may come below it, and keeps of its own frame what matters; then, if it is the
+ * guest that was interrupted, the VMM's stack is free and the second part is like
+ * any other visit of the VMM's.
  */
 #include "backends/linux/host.h"
+#include "backends/linux/keys.h"
+#include "backends/linux/layout.h"
 #include "backends/linux/private.h"
 #include "vmm/backend.h"
 #include "vmm/entry.h"
@@ -24,25 +33,33 @@
 
 #include <asm/ucontext.h> /* needs the types of linux/signal.h */
 
-#define ALTSTACK_BYTES 262144 /* a frame with AVX-512 and AMX is 11 KiB, and they nest */
-
 /* asm/signal.h defines the C library's view; the system call takes this. */
 struct host_sigaction {
 	void (*handler)(int, siginfo_t *, struct ucontext *);
 	unsigned long flags;
-	void (*restorer)(void);
+	mword restorer; /* the frame's return address: to where, is our own affair */
 	uint64_t mask;
 };
 
 void signal_entry(int number, siginfo_t *info, struct ucontext *context);
+void signal_entry_keys(int number, siginfo_t *info, struct ucontext *context);
 void signal_restorer(void);
 int signal_handle(int number, siginfo_t *info, struct ucontext *context);
+void signal_guest(void);
 
-extern uint8_t prefill_wanted;
-extern const char vmm_user_exit_end[];
+extern const char vmm_user_exit_end[], keys_exit_saved[], keys_exit_end[];
 extern const char vmm_text_start[], vmm_text_end[];
 
-static uint8_t altstack[ALTSTACK_BYTES] PRIVATE __attribute__((aligned(4096)));
+uint8_t altstack[ALTSTACK_BYTES] __attribute__((section(".bss.altstack"), aligned(4096)));
+uint64_t signal_nonce;
+
+/* What the second part of a handler needs of the first one's frame. */
+static struct {
+	int number, code;
+	unsigned arch;
+	mword call; /* address of a system call's instruction */
+	mword rip, cr2, trap, error;
+} event;
 
 enum where {
 	IN_GUEST,
@@ -51,12 +68,19 @@ enum where {
 	IN_VMM,
 };
 
-/* An application's registers are all there until the last instruction of its way out. */
-static mword exit_as_one(mword rip)
+/* An application's registers are all there until the last instruction of its way out:
+ * interrupted in it, it has not been begun. */
+static bool undo_exit(struct sigcontext *at)
 {
-	return rip - (mword)vmm_user_exit < (mword)(vmm_user_exit_end - vmm_user_exit)
-		       ? (mword)vmm_user_exit
-		       : rip;
+	if (at->rip - (mword)vmm_user_exit >= (mword)(keys_exit_end - vmm_user_exit))
+		return false;
+	if (at->rip - (mword)keys_exit_saved < (mword)(keys_exit_end - keys_exit_saved)) {
+		at->rax = exit_page.rax;
+		at->rcx = exit_page.rcx;
+		at->rdx = exit_page.rdx;
+	}
+	at->rip = (mword)vmm_user_exit;
+	return true;
 }
 
 static enum where where(mword rip)
@@ -95,33 +119,22 @@ static void save_registers(const struct sigcontext *at)
 	__asm__ volatile("rdgsbase %0" : "=r"(vcpu.gs_base));
 }
 
-/* The guest's handler is making this address good: see vmm_user_exit. */
-uint8_t prefill_wanted;
-static gva_t prefill_at;
-
-void prefill_now(void);
-void prefill_now(void)
-{
-	prefill_wanted = 0;
-	shadow_prefill(prefill_at);
-}
-
-static void page_fault(const struct sigcontext *at)
+static void page_fault(void)
 {
 	bool application = vcpu.cpl == 3;
 	struct translation translation;
-	mword error = vcpu.cpl == 3 ? at->err : at->err & ~ACCESS_USER;
+	mword error = application ? event.error : event.error & ~ACCESS_USER;
 
-	if (vmm_page_fault(gva(at->cr2), error, &translation)) {
+	if (vmm_page_fault(gva(event.cr2), error, &translation)) {
 		/* Below the host's vm.mmap_min_addr there is nothing to be had: the
 		 * application's fault, as far as the guest can be told. */
-		if (!shadow_fill(gva(at->cr2), &translation, error & ACCESS_WRITE))
+		if (!shadow_fill(gva(event.cr2), &translation, error & ACCESS_WRITE))
 			trap_raise(VECTOR_GP, 0);
 		return;
 	}
 	count(COUNT_GUEST_FAULTS);
-	prefill_at = gva(at->cr2);
-	prefill_wanted = application;
+	if (application)
+		exit_prefill(gva(event.cr2));
 }
 
 /* A fault on a guest stack while a stub uses it: fill, and let the stub go on. If
@@ -140,8 +153,6 @@ static int stub_fault(const struct sigcontext *at)
 	}
 	save_registers(at);
 	rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
-	vcpu.in_vmm = 1;
-	page_fault(at);
 	return 1;
 }
 
@@ -168,40 +179,43 @@ static void vsyscall(mword va)
 	count(COUNT_GUEST_FAULTS);
 }
 
-static void guest_exception(int number, const siginfo_t *info, const struct sigcontext *at)
+static void system_call(void)
 {
-	switch (number) {
-	case SIGSYS:
-		count(COUNT_SIGSYS);
-		if (info->si_code == SYS_SECCOMP) {
-			vcpu.regs.gpr[RSP] -= sizeof(mword);
-			vsyscall((mword)info->si_call_addr);
-			return;
-		}
-		if (info->si_arch == AUDIT_ARCH_X86_64)
-			vmm_syscall();
-		else
-			vmm_software_interrupt(0x80);
-		return;
-	case SIGBUS:
-		if (at->trapno != VECTOR_AC)
-			end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
-		break;
-	default:
-		break;
+	count(COUNT_SIGSYS);
+	if (event.code == SYS_SECCOMP) {
+		vcpu.regs.gpr[RSP] -= sizeof(mword);
+		vsyscall(event.call);
+	} else if (event.arch == AUDIT_ARCH_X86_64) {
+		vmm_syscall();
+	} else {
+		vmm_software_interrupt(0x80);
 	}
-	count(COUNT_SIGSEGV);
-	if (is_vsyscall(at->rip))
-		vsyscall(at->rip);
-	else if (at->trapno == VECTOR_PF)
-		page_fault(at);
-	else
-		vmm_exception((unsigned)at->trapno, at->err);
 }
 
-static int interrupted(const struct sigcontext *at)
+/* The second part: vcpu.regs and `event` say all. */
+void signal_guest(void)
 {
-	enum where place = where(exit_as_one(at->rip));
+	if (event.number == SIGUSR1)
+		return; /* vmm_resume looks at what is pending */
+	if (event.number == SIGSYS) {
+		system_call();
+		return;
+	}
+	if (event.number == SIGBUS && event.trap != VECTOR_AC)
+		end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
+	count(COUNT_SIGSEGV);
+	if (is_vsyscall(event.rip))
+		vsyscall(event.rip);
+	else if (event.trap == VECTOR_PF)
+		page_fault();
+	else
+		vmm_exception((unsigned)event.trap, event.error);
+}
+
+static int interrupted(struct sigcontext *at)
+{
+	bool left = undo_exit(at);
+	enum where place = keys_application(at) && !left ? IN_GUEST : where(at->rip);
 
 	count(COUNT_EVENTS);
 	vcpu.pending = 1;
@@ -209,11 +223,17 @@ static int interrupted(const struct sigcontext *at)
 		return 0;
 	if (place != IN_COMMIT) {
 		save_registers(at);
-		vcpu.regs.rip = exit_as_one(at->rip);
 		rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
 	}
-	vcpu.in_vmm = 1;
 	return 1;
+}
+
+/* With keys, an application never runs but with its own rights. */
+static void check_rights(const struct sigcontext *at)
+{
+	if (shared->isolation && vcpu.cpl == 3 && at->rip < LAYOUT_USER_END &&
+	    !keys_application(at))
+		end_machine(END_VMM, 0, "an application ran with the VMM's rights");
 }
 
 static void bug(int number, const struct sigcontext *at)
@@ -226,36 +246,61 @@ static void bug(int number, const struct sigcontext *at)
 	end_machine(END_VMM, number, "exception in the VMM itself");
 }
 
-/* Returns 1 if the guest goes on at vcpu.regs, 0 if the interrupted code goes on. */
-int signal_handle(int number, siginfo_t *info, struct ucontext *context)
+static int exception(int number, const struct sigcontext *at)
 {
-	struct sigcontext *at = (struct sigcontext *)&context->uc_mcontext;
-	enum where place;
+	enum where place = keys_application(at) ? IN_GUEST : where(at->rip);
 
-	if (number == SIGUSR1)
-		return interrupted(at);
-	if (number == SIGCHLD || number == SIGUSR2) {
-		space_zygote_signal(number == SIGCHLD);
-		return 0;
-	}
-	place = where(at->rip);
 	if (place == IN_STUB)
 		return stub_fault(at);
 	/* An application that jumps into the VMM's text has its fault like any other. */
 	if (place == IN_COMMIT || (place == IN_VMM && (vcpu.in_vmm || vcpu.cpl == 0)))
 		bug(number, at);
-	vcpu.in_vmm = 1;
+	check_rights(at);
 	save_registers(at);
-	guest_exception(number, info, at);
 	return 1;
+}
+
+static void keep_event(int number, const siginfo_t *info, const struct sigcontext *at)
+{
+	event.number = number;
+	event.code = info->si_code;
+	event.arch = info->si_arch;
+	event.call = (mword)info->si_call_addr;
+	event.rip = at->rip;
+	event.cr2 = at->cr2;
+	event.trap = at->trapno;
+	event.error = at->err;
+}
+
+/* The first part. Returns 1 if the guest was interrupted: its registers are in
+ * vcpu.regs then. 0: the interrupted code goes on. */
+int signal_handle(int number, siginfo_t *info, struct ucontext *context)
+{
+	struct sigcontext *at = (struct sigcontext *)&context->uc_mcontext;
+	bool application = keys_application(at);
+	int guest;
+
+	exit_frame((mword)context);
+	if (!application)
+		exit_wipe();
+	if (number == SIGCHLD || number == SIGUSR2) {
+		space_zygote_signal(number == SIGCHLD);
+		return 0;
+	}
+	guest = number == SIGUSR1 ? interrupted(at) : exception(number, at);
+	if (guest) {
+		vcpu.in_vmm = 1;
+		keep_event(number, info, at);
+	}
+	return guest;
 }
 
 static void handle(int number)
 {
 	struct host_sigaction action = {
-		.handler = signal_entry,
+		.handler = shared->isolation ? signal_entry_keys : signal_entry,
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER | SA_NOCLDSTOP,
-		.restorer = signal_restorer,
+		.restorer = shared->isolation ? signal_nonce : (mword)signal_restorer,
 	};
 	long result = host_call4(__NR_rt_sigaction, number, &action, NULL, sizeof(action.mask));
 
@@ -272,6 +317,9 @@ void signal_start(void)
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "sigaltstack");
+	if (host_call3(__NR_getrandom, &signal_nonce, sizeof(signal_nonce), 0) !=
+	    sizeof(signal_nonce))
+		end_machine(END_HOST, 0, "no random number");
 	for (size_t i = 0; i < sizeof(numbers); i++)
 		handle(numbers[i]);
 }

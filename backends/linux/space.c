@@ -131,6 +131,7 @@ static _Noreturn void activate(void)
 	if (slot->recycled)
 		shadow_drop_user();
 	slot->recycled = false;
+	exit_wipe();
 	flush_user = true;
 	space_replay();
 	fpu_restore(fpu);

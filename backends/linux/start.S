@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* First instruction of the VMM program, and the small assembler helpers. */
+#include "backends/linux/keys.h"
 #include <vmm/offsets.inc>
 
 	.text
@@ -39,9 +40,11 @@ fpu_save:
 	.globl	fpu_restore
 	.type	fpu_restore, @function
 fpu_restore:
-	movl	$-1, %eax
+	movl	$~XSTATE_PKRU, %eax		# never the rights of protection keys
 	movl	$-1, %edx
 	xrstor64 (%rdi)
+	testl	$XSTATE_PKRU, %eax		# an application may have jumped to it
+	jnz	keys_refuse
 	ret
 	.size	fpu_restore, . - fpu_restore
 

@@ -175,8 +175,9 @@ void start_c(void)
 	unmap_host();
 	map_everything();
 	shadow_start();
-	signal_start();
 	processor_start();
+	keys_start();
+	signal_start();
 	vmm_tsc_khz = shared->tsc_khz;
 	vcpu.host_cs = 0x33; /* arch/x86/include/asm/segment.h: __USER_CS, __USER_DS */
 	vcpu.host_ss = 0x2b;

@@ -2,7 +2,8 @@
 /* The VMM program: an executable at fixed addresses, see layout.h.
  *
  * .private is an ordinary private mapping: every process of the machine has its own
- * stacks and tables. .data and .bss are mapped shared by start.c.
+ * stacks and tables, in three parts because of their keys (keys.c). .data and .bss are
+ * mapped shared by start.c.
  */
 #include "backends/linux/layout.h"
 
@@ -27,7 +28,18 @@ SECTIONS
 	vmm_text_end = .;
 
 	. = LAYOUT_PRIVATE;
-	.private (NOLOAD) : { *(.bss.private) } :private
+	.private (NOLOAD) : {
+		vmm_private_start = .;
+		*(.bss.private)
+		. = ALIGN(4096);
+		vmm_private_end = .;
+		*(.bss.altstack)
+		. = ALIGN(4096);
+		vmm_readable_start = .;
+		*(.bss.readable)
+		. = ALIGN(4096);
+		vmm_readable_end = .;
+	} :private
 
 	. = LAYOUT_DATA;
 	vmm_data_start = .;

@@ -10,7 +10,8 @@ accounts it (--clock; clocks.py tells the two ways), everything pinned to one CP
 target anew; the targets take turns row by row; a row is repeated until it takes --milliseconds. Results
 are medians over runs, ratios medians of the ratios of each run, `+-` the interquartile range of the ratios.
 
-Targets: host, inplace (`afterburn run` of --build), qemu, and NAME=DIR for `afterburn run` of another build:
+Targets: host, inplace (`afterburn run` of --build), inplace-open (the same with --no-isolation: the price of
+protection keys, on a host that has them), qemu, and NAME=DIR for `afterburn run` of another build:
   scripts/bench linux --targets host,inplace,before=DIR
 
 --compare says which rows moved against an earlier table: those whose ratios to the host differ by more than both
@@ -89,7 +90,7 @@ def options():
     if opts.runs < 1 or opts.milliseconds <= 0:
         p.error('--runs and --milliseconds are at least 1')
     for target in opts.targets:
-        if target not in ('host', 'inplace', 'qemu') and '=' not in target:
+        if target not in ('host', 'inplace', 'inplace-open', 'qemu') and '=' not in target:
             p.error("no target '%s'" % target)
     return opts
 
@@ -100,6 +101,8 @@ def make_target(spec, files, how, build):
         return files.inplace(name, how, other)
     if name == 'inplace':
         return files.inplace(name, how, build)
+    if name == 'inplace-open':
+        return files.inplace(name, how, build, ['--no-isolation'])
     return files.host(name, how) if name == 'host' else files.qemu(name, how)
 
 

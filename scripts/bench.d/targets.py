@@ -203,7 +203,7 @@ class Files:
         path = os.path.join(self.directory, 'afterburn-' + name)
         if not os.path.exists(path):
             shutil.copy(staged, path)
-        return Target(name, [path, 'run', *more, '--memory', MEMORY, '--initrd', self.initramfs(),
+        return Target(name, [path, 'run', *isolation(path), *more, '--memory', MEMORY, '--initrd', self.initramfs(),
                              '--append', MORE_KERNEL_LINE, self.kernel()], how)
 
     def qemu(self, name, how):
@@ -215,6 +215,19 @@ class Files:
                              '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04',
                              '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console',
                              '-kernel', self.kernel(), '-initrd', self.initramfs(), '-append', line], how, 600)
+
+
+def has_keys():
+    with open('/proc/cpuinfo') as f:
+        return re.search(r'^flags\s*:.*\bospke\b', f.read(), re.M) is not None
+
+
+def isolation(program):
+    """What `afterburn run` has to be told on this host (scripts/lib.sh has the same); older builds know no isolation."""
+    if has_keys() or '--no-isolation' not in subprocess.run([program, 'run', '--help'], capture_output=True,
+                                                             text=True).stdout:
+        return []
+    return ['--no-isolation']
 
 
 def clock_khz():

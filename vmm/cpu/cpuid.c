@@ -281,6 +281,32 @@ static uint32_t compacted_size(void)
 	return size;
 }
 
+/* Legacy region, header and components of the guest's XCR0 where the real processor
+ * puts them. */
+static uint32_t standard_size(void)
+{
+	uint32_t size = 512 + 64, part[4];
+
+	for (uint32_t i = 2; i < 32; i++) {
+		remembered(0xd, i, part);
+		if (vcpu.xcr0 >> i & 1 && part[EBX] + part[EAX] > size)
+			size = part[EBX] + part[EAX];
+	}
+	return size;
+}
+
+/* Without XSAVEC a kernel checks leaf 0xD EBX against its own sum; fix_xsave() says why
+ * applications see another size. */
+static bool kernel_checks_size(uint32_t leaf, uint32_t subleaf)
+{
+	uint32_t form[4];
+
+	if (leaf != 0xd || subleaf != 0 || vcpu.cpl != 0)
+		return false;
+	remembered(0xd, 1, form);
+	return !(form[EAX] & BIT(1));
+}
+
 /* Leaves whose answer is the same for all subleaves ignore ECX. */
 static bool has_subleaves(uint32_t leaf)
 {
@@ -294,6 +320,8 @@ void cpuid_policy(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 		out[ECX] |= BIT(27);
 	if (leaf == 0xd && subleaf == 1 && (out[EAX] & BIT(1)))
 		out[EBX] = compacted_size();
+	if (kernel_checks_size(leaf, subleaf))
+		out[EBX] = standard_size();
 }
 
 bool emulate_cpuid(const struct insn *insn, mword next)

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT, KEY_CPU };
+enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT, KEY_NO_ISOLATION, KEY_CPU };
 
 static const struct argp_option options[] = {
 	{"memory", 'm', "SIZE", 0, "guest memory, with K, M or G (default 256M)", 0},
@@ -27,6 +27,10 @@ static const struct argp_option options[] = {
 	{"cpu", KEY_CPU, "N", 0,
 	 "host processor to run the machine on, or `any': its processes take turns, and those "
 	 "are shorter on one (default: the one this command started on)",
+	 0},
+	{"no-isolation", KEY_NO_ISOLATION, NULL, 0,
+	 "do not keep the guest's applications from its kernel and from this process: faster, and "
+	 "the only way on hosts without protection keys",
 	 0},
 	{"no-input", KEY_NO_INPUT, NULL, 0, "do not read standard input", 0},
 	{0},
@@ -109,6 +113,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_STATS:
 		run->stats = true;
 		break;
+	case KEY_NO_ISOLATION:
+		run->no_isolation = true;
+		break;
 	case KEY_NO_INPUT:
 		run->quiet_input = true;
 		break;
@@ -149,6 +156,8 @@ int ab_cmd_run(int argc, char **argv)
 		return RUN_EXIT_USAGE;
 	run.signal_fd = run_signals();
 	result = run_prepare(&run);
+	if (!result)
+		result = run_isolation(&run);
 	if (result)
 		return result;
 	memcpy(run.shared->trace, trace_mask, sizeof(trace_mask));

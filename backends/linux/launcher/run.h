@@ -32,6 +32,7 @@ struct run {
 	uint64_t memory; /* bytes */
 	int cpu;	 /* host processor, RUN_CPU_HERE or RUN_CPU_ANY */
 	bool stats;
+	bool no_isolation;
 	bool quiet_input; /* do not read the console's input */
 
 	/* made on the way */
@@ -47,6 +48,11 @@ struct run {
 /* prepare.c: memory files, kernel, initramfs, parameters. Returns RUN_EXIT_OK or says
  * what is wrong and returns the exit code. */
 int run_prepare(struct run *run);
+
+/* isolation.c: what --no-isolation and the host make of it; after run_prepare. Returns
+ * RUN_EXIT_OK or says what is missing and returns the exit code. */
+int run_isolation(struct run *run);
+bool run_host_isolates(void);
 
 /* launch.c: start the VMM program in a process of its own. */
 int run_launch(struct run *run);

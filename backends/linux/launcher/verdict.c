@@ -182,6 +182,7 @@ void run_print_stats(const struct run *run)
 	};
 	const struct shared *shared = run->shared;
 
+	fprintf(stderr, "\nisolation: %s\n", shared->isolation ? "protection keys" : "none");
 	print_rewriting(shared);
 	fprintf(stderr, "\n%-16s%14s%14s\n", "emulated", "sites", "traps");
 	for (uint32_t i = 0; i < shared->class_count && i < SHARED_COUNTS; i++)
