@@ -71,32 +71,65 @@ static void fill_open_bus(mword va, const struct translation *translation, bool 
 	remember(va, 1, frame | MAY_READ, &translation->entry);
 }
 
-static bool same_page_neighbour(mword va, const struct translation *first, mword first_va,
-				struct translation *out)
+/* Pages side by side in one page table of the guest's and in guest-physical memory. */
+struct run {
+	const uint64_t *entries; /* of the whole table */
+	uint64_t alike;		 /* what must be the same in all entries */
+	unsigned from, to;	 /* indices */
+};
+
+/* Is page `index` as much farther on in memory as it is in the table, with the same
+ * rights, and not mapped yet? */
+static bool belongs(const struct run *run, const struct leaf *leaf, unsigned index, uint64_t entry)
 {
-	if (!mmu_probe(gva(va), out) || out->shift != PAGE_SHIFT || !(out->entry & PTE_A))
-		return false;
-	return (out->address.v & PAGE_MASK) - (first->address.v & PAGE_MASK) == va - first_va &&
-	       out->writable == first->writable && out->dirty == first->dirty &&
-	       out->executable == first->executable;
+	return (run->entries[index] & run->alike) == (entry & run->alike) &&
+	       (entry & PTE_ADDR) + PAGE_SIZE <= guest_memory.size &&
+	       !(leaf && leaf->used[index / 64] & BIT(index % 64));
 }
 
-/* One page, and the neighbours behind it that lie side by side in guest-physical
- * memory and were used before. */
+/* Applications' pages that were not accessed stay out: the guest could not see that
+ * they are, and would take them away first. Its kernel's it does not ask. */
+static void find_run(mword va, const struct translation *translation, struct run *run)
+{
+	const struct block *block = block_find(va);
+	const struct leaf *leaf = block && block->leaf ? leaf_of(block) : NULL;
+	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+	unsigned most = is_user(va) ? FILL_MOST : BLOCK_PAGES;
+	uint64_t entry = translation->entry;
+	struct page_table table;
+
+	run->entries = NULL;
+	run->from = index;
+	run->to = index + 1;
+	if (translation->shift != PAGE_SHIFT || !mmu_page_table(gva(va), &table))
+		return;
+	run->entries = table.entries;
+	run->alike = PTE_ADDR | PTE_P | PTE_W | PTE_D | PTE_NX | (is_user(va) ? PTE_A : 0);
+	while (run->to < BLOCK_PAGES && run->to - run->from < most &&
+	       belongs(run, leaf, run->to, entry + (run->to - index) * PAGE_SIZE))
+		run->to++;
+	while (run->from > 0 && run->to - run->from < most &&
+	       belongs(run, leaf, run->from - 1, entry - (index - run->from + 1) * PAGE_SIZE))
+		run->from--;
+}
+
+/* One page, and its neighbours that one host call maps as well. The host
+ * maps neighbours of its own accord when they are read, and one after the other when they are
+ * written: a short run is populated at once, of a long one only what is used. */
 static bool fill_small(mword va, const struct translation *translation)
 {
-	uint64_t frame = translation->address.v & PAGE_MASK, guest[FILL_MOST];
-	unsigned room = BLOCK_PAGES - (va >> PAGE_SHIFT) % BLOCK_PAGES, pages = 1;
-	struct translation next;
+	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES, pages;
+	uint64_t entry;
+	struct run run;
 
-	guest[0] = translation->entry;
-	while (translation->shift == PAGE_SHIFT && pages < FILL_MOST && pages < room &&
-	       frame + (pages + 1) * PAGE_SIZE <= guest_memory.size &&
-	       same_page_neighbour(va + pages * PAGE_SIZE, translation, va, &next))
-		guest[pages++] = next.entry;
-	if (!map_guest(va, pages * PAGE_SIZE, entry_for(translation, frame), MAP_POPULATE))
+	find_run(va, translation, &run);
+	pages = run.to - run.from;
+	va -= (index - run.from) * PAGE_SIZE;
+	entry = entry_for(translation, translation->address.v & PAGE_MASK) -
+		(index - run.from) * PAGE_SIZE;
+	if (!map_guest(va, pages * PAGE_SIZE, entry, pages <= FILL_MOST ? MAP_POPULATE : 0))
 		return false;
-	remember(va, pages, entry_for(translation, frame), guest);
+	remember(va, pages, entry, run.entries ? run.entries + run.from : &translation->entry);
 	return true;
 }
 
