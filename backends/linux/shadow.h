@@ -78,6 +78,7 @@ struct block *block_find(mword va);
 struct block *block_make(mword va);
 struct leaf *leaf_make(mword va);
 void block_forget(struct block *block); /* not what it has mapped */
+void block_remove(struct block *block); /* the same, and out of the tables */
 
 /* Map [va, va + bytes) to the frame in `entry`, with its rights; `flags`: MAP_POPULATE
  * or 0. When the host has no mapping left, what is easily filled again goes first. So

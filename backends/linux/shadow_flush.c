@@ -14,46 +14,64 @@ static struct {
 	uint64_t va[LOG_SIZE];
 } kernel_log;
 
-/* Gathers neighbouring pages that need the same host call. */
-struct batch {
+/* Neighbouring pages that need the same host call are one piece; pieces are kept for
+ * a while, because it may turn out that all of a half goes, with one call. */
+#define PIECES 32
+struct piece {
 	mword start, end;
 	uint64_t rights; /* 0: unmap */
 };
 
+struct batch {
+	unsigned count;
+	struct piece pieces[PIECES];
+};
+
+static void do_piece(const struct piece *piece)
+{
+	mword bytes = piece->end - piece->start;
+
+	if (!piece->rights ||
+	    host_call3(__NR_mprotect, piece->start, bytes, host_protection(piece->rights)) < 0)
+		unmap_guest(piece->start, bytes);
+}
+
 static void batch_flush(struct batch *batch)
 {
-	if (batch->start == batch->end)
-		return;
-	if (!batch->rights)
-		unmap_guest(batch->start, batch->end - batch->start);
-	else if (host_call3(__NR_mprotect, batch->start, batch->end - batch->start,
-			    host_protection(batch->rights)) < 0)
-		unmap_guest(batch->start, batch->end - batch->start);
-	batch->start = batch->end = 0;
+	for (unsigned i = 0; i < batch->count; i++)
+		do_piece(&batch->pieces[i]);
+	batch->count = 0;
 }
 
 static void batch_add(struct batch *batch, mword va, uint64_t bytes, uint64_t rights)
 {
-	if (batch->end != va || batch->rights != rights) {
-		batch_flush(batch);
-		batch->start = va;
-		batch->rights = rights;
+	struct piece *last = &batch->pieces[batch->count - 1];
+
+	if (batch->count && last->end == va && last->rights == rights) {
+		last->end += bytes;
+		return;
 	}
-	batch->end = va + bytes;
+	if (batch->count == PIECES)
+		batch_flush(batch);
+	batch->pieces[batch->count++] = (struct piece){va, va + bytes, rights};
 }
 
-/* What the guest's tables allow for a mapping now: the same entry with as many or
- * fewer rights, or 0. */
+/* What the guest's tables allow for a mapping now: of the same memory, or 0. More
+ * than before only where it saves a fault, and never execution, which is looked at
+ * when it is asked for. */
 static uint64_t allowed_now(mword va, uint64_t entry, bool large)
 {
 	struct translation translation;
-	uint64_t mask = large ? ~(BLOCK_SIZE - 1) : PAGE_MASK;
+	uint64_t mask = large ? ~(BLOCK_SIZE - 1) : PAGE_MASK, now;
 
 	if (!mmu_probe(gva(va), &translation) || (large && translation.shift == PAGE_SHIFT))
 		return 0;
 	if ((translation.address.v & mask) != (entry & PTE_ADDR))
 		return 0;
-	return entry & (entry_for(&translation, 0) | ~RIGHTS);
+	now = entry_for(&translation, 0);
+	if (large || (now & MAY_EXEC) || !(translation.entry & PTE_A))
+		now &= entry;
+	return (entry & ~RIGHTS) | (now & RIGHTS);
 }
 
 /* Accessed bits come and go without any invalidation. */
@@ -75,11 +93,13 @@ static void compare_page(struct leaf *leaf, unsigned index, mword va, struct bat
 		leaf->used[index / 64] &= ~BIT(index % 64);
 }
 
-static void compare_block(struct block *block, struct batch *batch)
+/* false: nothing of the block is left. */
+static bool compare_block(struct block *block, struct batch *batch)
 {
 	mword va = block_address(block);
 	struct page_table table;
 	struct leaf *leaf;
+	uint64_t left = 0;
 	bool known;
 
 	if (block->large && allowed_now(va, block->large, true) != block->large) {
@@ -87,12 +107,12 @@ static void compare_block(struct block *block, struct batch *batch)
 		block->large = 0;
 	}
 	if (!block->leaf)
-		return;
+		return block->large;
 	leaf = leaf_of(block);
 	if (!mmu_page_table(gva(va), &table))
 		table.path = 0;
 	known = table.path && table.path == leaf->path;
-	for (unsigned word = 0; word < BLOCK_PAGES / 64; word++)
+	for (unsigned word = 0; word < BLOCK_PAGES / 64; word++) {
 		for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
 			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
 
@@ -101,27 +121,37 @@ static void compare_block(struct block *block, struct batch *batch)
 			compare_page(leaf, index, va + index * PAGE_SIZE, batch);
 			leaf->guest[index] = table.path ? table.entries[index] : 0;
 		}
+		left |= leaf->used[word];
+	}
 	leaf->path = table.path;
+	return left || block->large;
 }
 
+/* An address space that the guest has cleared goes with one call. */
 static void compare_half(bool user)
 {
 	struct half *half = &shadow->half[user];
-	struct batch batch = {0};
+	struct batch batch;
 
-	for (uint32_t i = 0; i < half->count; i++)
-		compare_block(&half->blocks[i], &batch);
-	batch_flush(&batch);
+	batch.count = 0;
+	for (uint32_t i = half->count; i-- > 0;)
+		if (!compare_block(&half->blocks[i], &batch))
+			block_remove(&half->blocks[i]);
+	if (user && !half->count && batch.count > 1)
+		unmap_guest(0, LAYOUT_USER_END);
+	else
+		batch_flush(&batch);
 }
 
 static void compare_one(mword va)
 {
 	struct block *block = block_find(va);
-	struct batch batch = {0};
+	struct batch batch;
 	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
 
 	if (!block)
 		return;
+	batch.count = 0;
 	if (block->large)
 		compare_block(block, &batch);
 	else if (block->leaf && leaf_of(block)->used[index / 64] & BIT(index % 64))

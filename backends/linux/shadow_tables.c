@@ -14,11 +14,22 @@ static struct half *half_of(mword va)
 	return &shadow->half[is_user(va)];
 }
 
+static uint32_t hash_of(uint64_t number)
+{
+	return (uint32_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 40) % HASH_SLOTS;
+}
+
+/* How far slot `at` is from where its block belongs. */
+static uint32_t distance(const struct half *half, uint32_t at)
+{
+	return (at - hash_of(half->blocks[half->hash[at] - 1].number)) % HASH_SLOTS;
+}
+
 /* The place in the hash where the block of `va` is, or would be. */
 static uint32_t *block_slot(struct half *half, mword va)
 {
 	uint64_t number = va >> BLOCK_SHIFT;
-	uint32_t at = (uint32_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 40) % HASH_SLOTS;
+	uint32_t at = hash_of(number);
 
 	while (half->hash[at] && half->blocks[half->hash[at] - 1].number != number)
 		at = (at + 1) % HASH_SLOTS;
@@ -41,17 +52,50 @@ void block_forget(struct block *block)
 	block->leaf = 0;
 }
 
+/* Empties `at` in the hash. What was put behind it because its place was taken moves up:
+ * a search ends at the first empty slot. */
+static void hash_remove(struct half *half, uint32_t at)
+{
+	uint32_t next = at;
+
+	for (;;) {
+		half->hash[at] = 0;
+		do {
+			next = (next + 1) % HASH_SLOTS;
+			if (!half->hash[next])
+				return;
+		} while (distance(half, next) < (next - at) % HASH_SLOTS);
+		half->hash[at] = half->hash[next];
+		at = next;
+	}
+}
+
+/* The last one takes its place in the array: whoever walks it goes backwards. */
+void block_remove(struct block *block)
+{
+	mword va = block_address(block);
+	struct half *half = half_of(va);
+	struct block *last = &half->blocks[half->count - 1];
+
+	block_forget(block);
+	hash_remove(half, (uint32_t)(block_slot(half, va) - half->hash));
+	if (block != last) {
+		*block_slot(half, block_address(last)) = (uint32_t)(block - half->blocks) + 1;
+		*block = *last;
+	}
+	half->count--;
+}
+
 static void forget_half(struct half *half)
 {
-	for (uint32_t i = 0; i < half->count; i++)
-		block_forget(&half->blocks[i]);
-	half->count = 0;
-	__builtin_memset(half->hash, 0, sizeof(half->hash));
+	while (half->count)
+		block_remove(&half->blocks[half->count - 1]);
 }
 
 void shadow_drop_user(void)
 {
-	unmap_guest(0, LAYOUT_USER_END);
+	if (shadow->half[true].count)
+		unmap_guest(0, LAYOUT_USER_END);
 	forget_half(&shadow->half[true]);
 	shadow->mappings = 0;
 }
