@@ -67,6 +67,10 @@ struct page_table {
 };
 bool mmu_page_table(gva_t va, struct page_table *table);
 
+/* Does the top-level table at `root` map nothing below `end` (a multiple of what one of its
+ * entries maps)? True as well if it is no memory. */
+bool mmu_empty(gpa_t root, gva_t end);
+
 /* Copy between the VMM and guest-virtual memory as an access of kind `access`.
  * false: reads may have copied the pages in front, writes (checked first) nothing, and
  * vcpu.cr2 and *error describe the #PF, unless *error is MMU_NOT_CANONICAL. An address that

@@ -10,8 +10,9 @@
  *
  * Processes are forked by a zygote that never ran a guest, because forking costs
  * time for every mapping (38 us with few, 467 us with 2000). They are kept:
- * a page directory that was used before finds its process, and the one unused for
- * longest is given to a new one.
+ * a page directory that was used before finds its process. A new one gets that of a page
+ * directory which has no applications any more, else one more process, or at last the one
+ * unused for longest.
  */
 #include "backends/linux/confine.h"
 #include "backends/linux/host.h"
@@ -30,7 +31,8 @@
 
 #define SLOTS	  (HOST_PROCESSES - 1)
 #define NO_SLOT	  UINT32_MAX
-#define REAP	  BIT(31) /* in `request`: a child died */
+#define NO_ROOT	  UINT64_MAX /* of a process that nobody needs: a spare one */
+#define REAP	  BIT(31)    /* in `request`: a child died */
 #define FPU_BYTES 16384
 
 struct slot {
@@ -80,6 +82,24 @@ static uint32_t find_slot(uint64_t root)
 	return NO_SLOT;
 }
 
+static bool has_applications(uint64_t root)
+{
+	return root != NO_ROOT && !mmu_empty(gpa(root), gva(LAYOUT_USER_END));
+}
+
+/* A process whose address space the guest has cleared, the last used first: most of
+ * what it has of the kernel's half is still in the caches. */
+static uint32_t spare_slot(void)
+{
+	uint32_t spare = NO_SLOT;
+
+	for (uint32_t i = 0; i < slot_count; i++)
+		if (i != mine && (spare == NO_SLOT || slots[i].used > slots[spare].used) &&
+		    !has_applications(slots[i].root))
+			spare = i;
+	return spare;
+}
+
 static uint32_t oldest_slot(void)
 {
 	uint32_t oldest = NO_SLOT;
@@ -92,16 +112,17 @@ static uint32_t oldest_slot(void)
 
 static uint32_t take_slot(uint64_t root)
 {
-	uint32_t slot;
+	uint32_t slot = spare_slot();
 
-	if (slot_count < SLOTS) {
-		slot = slot_count++;
-	} else {
-		slot = oldest_slot();
-		slots[slot].recycled = true;
-		count(COUNT_RECYCLED);
+	if (slot == NO_SLOT && slot_count < SLOTS) {
+		slots[slot_count].root = root;
+		return slot_count++;
 	}
+	if (slot == NO_SLOT)
+		slot = oldest_slot();
+	count(COUNT_RECYCLED);
 	slots[slot].root = root;
+	slots[slot].recycled = true;
 	return slot;
 }
 
@@ -157,9 +178,30 @@ static _Noreturn void hand_over(uint32_t slot)
 	wait_for_turn();
 }
 
+/* Nothing of an application is left in this address space, so this process can be
+ * another one's: no hand-over. A guest's process that ends goes to the kernel's own page
+ * directory this way. */
+static bool become(uint64_t root)
+{
+	uint32_t other = find_slot(root);
+
+	if (has_applications(slots[mine].root))
+		return false;
+	if (other != NO_SLOT) {
+		uint32_t needless = has_applications(root) ? mine : other;
+
+		slots[needless].root = NO_ROOT;
+		if (needless == mine)
+			return false;
+	}
+	shadow_drop_user();
+	slots[mine].root = root;
+	return true;
+}
+
 void space_enter(void)
 {
-	if (slots[mine].root != target) {
+	if (slots[mine].root != target && !become(target)) {
 		uint32_t slot = find_slot(target);
 
 		hand_over(slot == NO_SLOT ? take_slot(target) : slot);

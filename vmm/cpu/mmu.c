@@ -184,3 +184,13 @@ bool mmu_page_table(gva_t va, struct page_table *table)
 			       (*walk.entries[i] & PTE_NX) >> i;
 	return table->entries != NULL;
 }
+
+bool mmu_empty(gpa_t root, gva_t end)
+{
+	const uint64_t *entries = memory_at(root, PAGE_SIZE);
+
+	for (mword i = 0; entries && i < end.v >> TOP_SHIFT; i++)
+		if (entries[i] & PTE_P)
+			return false;
+	return true;
+}
