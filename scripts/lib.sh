@@ -6,7 +6,7 @@ AB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 AB_PROG=$(basename "$0")
 
 # What `afterburn run` has to be told on this host: without protection keys it wants
-# to hear that applications need not be kept from the kernel. (bench.d/targets.py has the
+# to hear that applications need not be kept from the kernel. (bench.d/machines.py has the
 # same for Python.)
 AB_ISOLATION=()
 grep -qsw ospke /proc/cpuinfo || AB_ISOLATION=(--no-isolation)

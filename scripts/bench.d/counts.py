@@ -5,6 +5,8 @@ differ a little, hence figures below LEAST are not shown.
 """
 import re
 
+import report
+
 OPERATIONS, LEAST = 200, 0.05
 
 
@@ -20,17 +22,14 @@ def stats_after(target, row, n):
     return {title: int(value) for value, title in lines}
 
 
-def per_operation(files, how, build, row, n):
-    target = files.inplace('inplace', how, build, ['--stats'])
+def per_operation(target, row, n):
     without, with_all = (stats_after(target, row, count) for count in (0, n))
     return {title: (value - without.get(title, 0)) / n for title, value in with_all.items()}
 
 
-def print_counts(files, how, build, rows):
-    found = {row: per_operation(files, how, build, row, max(1, min(n, OPERATIONS))) for row, (_, _, n) in rows.items()}
-    titles = list(next(iter(found.values())))
-    used = [t for t in titles if any(values.get(t, 0) >= LEAST for values in found.values())]
-    print('| per operation | ' + ' | '.join(used) + ' |\n|' + '---|' * (len(used) + 1))
-    for row, values in found.items():
-        cells = ['%.2f' % values[t] if values.get(t, 0) >= LEAST else '' for t in used]
-        print('| ' + ' | '.join([rows[row][0]] + cells) + ' |')
+def lines(target, rows):
+    """A table; target is an in-place one with --stats."""
+    found = {row: per_operation(target, row, max(1, min(rows[row].first, OPERATIONS))) for row in rows}
+    titles = [t for t in next(iter(found.values())) if any(values.get(t, 0) >= LEAST for values in found.values())]
+    body = {row: [report.number(values[t]) if values.get(t, 0) >= LEAST else '' for t in titles] for row, values in found.items()}
+    return report.markdown(['per operation'] + titles, [[rows[row].title] + cells for row, cells in body.items() if any(cells)])

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Tables of `scripts/bench linux`, and what moved between two of them."""
+"""Tables of `scripts/bench linux`, and what moved between two of them. A table's file is CSV below a line that says
+where it comes from: `# text'."""
 import collections
 import csv
 import statistics
 import sys
 
 LEAST_MOVE = 0.02
+TITLES = {'inplace': 'in place', 'uml': 'UML', 'qemu': 'QEMU TCG'}
+COLUMNS = ['row', 'target', 'run', 'operations', 'cost', 'clock']  # cost: nanoseconds per operation; memory: bytes
 
 
 def middle(values):
@@ -27,77 +30,149 @@ def number(value):
     return '%.*f' % (max(0, 2 - len(str(int(value))) + 1) if value >= 1 else 3, value)
 
 
+def markdown(head, lines):
+    return ['| ' + ' | '.join(line) + ' |' if line else '|' + '---|' * len(head) for line in [head, None] + lines]
+
+
+def write(path, where_from, results):
+    with open(path, 'w', newline='') as f:
+        f.write('# %s\n' % where_from)
+        out = csv.writer(f, lineterminator='\n')
+        out.writerow(COLUMNS)
+        out.writerows(results)
+
+
 class Table:
     def __init__(self, path, rows):
         self.rows, self.values = rows, collections.defaultdict(dict)  # [row, target][run]
-        self.targets, self.clocks = [], set()
+        self.targets, self.clocks, self.where_from = [], set(), ''
         try:
             with open(path, newline='') as f:
-                for line in csv.DictReader(f):
-                    self.add(line)
+                lines = f.readlines()
+            if lines and lines[0].startswith('# '):
+                self.where_from = lines.pop(0)[2:].strip()
+            for line in csv.DictReader(lines):
+                self.add(line)
         except (OSError, KeyError, ValueError) as error:
-            sys.exit('bench linux: %s: %s' % (path, error))
+            sys.exit('bench linux: %s: %r' % (path, error))
 
     def add(self, line):
         if line['target'] not in self.targets:
             self.targets.append(line['target'])
         self.clocks.add(line['clock'])
-        self.values[line['row'], line['target']][line['run']] = float(line['ns_per_operation'])
+        self.values[line['row'], line['target']][line['run']] = float(line['cost'])
 
     def costs(self, row, target):
-        return list(self.values.get((row, target), {}).values())
+        """In the row's unit."""
+        return [cost / self.rows[row].unit[0] for cost in self.values.get((row, target), {}).values()]
 
-    def ratios(self, row, target):
-        """To the host, run by run; none where the host has no such row."""
-        host, guest = self.values.get((row, 'host'), {}), self.values.get((row, target), {})
-        return [guest[run] / host[run] for run in guest if host.get(run, 0) > 0 and row != 'idle']
+    def ratios(self, row, target, base='host'):
+        """To the host (or another), run by run; none where it has no such row."""
+        base, other = self.values.get((row, base), {}), self.values.get((row, target), {})
+        return [other[run] / base[run] for run in other if base.get(run, 0) > 0 and self.rows[row].first]
 
-    def print(self):
-        compared = [t for t in self.targets if t != 'host' and 'host' in self.targets]
-        head = ['row', 'unit'] + self.targets
+    def measured(self):
+        return [row for row in self.rows if any(self.costs(row, target) for target in self.targets)]
+
+    def modes(self):
+        """In-place targets with other options."""
+        return [t for t in self.targets if t.startswith('inplace ')]
+
+    def figure(self, row, target):
+        """What goals and other targets are compared with: median ratio to the host, of a state the median; or None."""
+        values = self.ratios(row, target) if self.rows[row].first else self.costs(row, target)
+        return middle(values) if values else None
+
+    # ---- as text ----
+
+    def lines(self):
+        shown = [t for t in self.targets if t not in self.modes()]
+        compared = [t for t in shown if t != 'host' and 'host' in shown]
+        head = ['row', 'unit'] + [TITLES.get(t, t) for t in shown]
         for target in compared:
-            head += [target + '/host', '+-']
-        print('| ' + ' | '.join(head) + ' |')
-        print('|' + '---|' * len(head))
-        for row, (title, (scale, unit), _) in self.rows.items():
-            if any(self.costs(row, t) for t in self.targets):
-                print('| ' + ' | '.join([title, unit] + self.cells(row, scale, compared)) + ' |')
+            head += ['%s/host' % TITLES.get(target, target), '+-']
+        body = [[self.rows[row].title, self.rows[row].unit[1]] + self.cells(row, shown, compared) + [self.goal(row)]
+                for row in self.measured()]
+        return markdown(head + ['goal'], body)
 
-    def cells(self, row, scale, compared):
+    def cells(self, row, shown, compared):
         cells = []
-        for target in self.targets:
+        for target in shown:
             costs = self.costs(row, target)
-            cells.append(number(middle(costs) / scale) if costs else '')
+            cells.append(number(middle(costs)) if costs else '')
         for target in compared:
-            ratios = self.ratios(row, target)
-            cells += [number(middle(ratios)), '%.0f %%' % (spread(ratios) * 100)] if ratios else ['', '']
+            cells += ratio_cells(self.ratios(row, target))
         return cells
 
+    def goal(self, row):
+        goal, first = self.rows[row].goal, self.rows[row].first
+        return '' if goal is None else '%g%s' % (goal, 'x' if first else ' ' + self.rows[row].unit[1])
+
+    def mode_lines(self):
+        """What other options cost or gain, against the same without them."""
+        head = ['row'] + [part for mode in self.modes() for part in (mode.replace('inplace ', '') + ' / in place', '+-')]
+        cells = {row: [c for mode in self.modes() for c in ratio_cells(self.ratios(row, mode, 'inplace'))] for row in self.measured()}
+        return markdown(head, [[self.rows[row].title] + found for row, found in cells.items() if any(found)])
+
+    def verdicts(self):
+        """Goals missed, and where others are faster."""
+        def told(rows, base):
+            return ', '.join('%s (%s, %s)' % (self.rows[row].title, number(self.figure(row, 'inplace')), base(row)) for row in rows)
+
+        rows = [row for row in self.measured() if self.figure(row, 'inplace') is not None]
+        with_goal = [row for row in rows if self.rows[row].goal is not None]
+        missed = [row for row in with_goal if self.figure(row, 'inplace') > self.rows[row].goal]
+        lines = ['Goals: %d of %d reached; missed (measured, goal): %s.' %
+                 (len(with_goal) - len(missed), len(with_goal), told(missed, self.goal) or 'none')]
+        for other in (t for t in ('uml', 'qemu') if t in self.targets):
+            faster = [row for row in rows if self.is_faster(row, other)]
+            lines.append('%s is ahead in (in place, %s): %s.' %
+                         (TITLES[other], TITLES[other], told(faster, lambda row: number(self.figure(row, other))) or 'nothing'))
+        return lines
+
+    def is_faster(self, row, other):
+        """Than the in-place guest, by more than noise."""
+        ours, theirs = ([self.ratios(row, t) or self.costs(row, t) for t in ('inplace', other)])
+        return bool(theirs) and middle(theirs) < middle(ours) and has_moved(ours, theirs)
+
+    def text(self):
+        lines = self.lines()
+        if 'inplace' in self.targets:
+            if self.modes():
+                lines += [''] + self.mode_lines()
+            lines += [''] + ['- ' + line for line in self.verdicts()]
+        return lines
+
+
+def ratio_cells(ratios):
+    return [number(middle(ratios)), '%.0f %%' % (spread(ratios) * 100)] if ratios else ['', '']
+
+
+# ---- two tables ----
 
 def has_moved(before, now):
     """Each of these alone cries wolf at one row in twenty when nothing has changed."""
     apart = max(before) < min(now) or max(now) < min(before)
-    return apart and abs(middle(now) / middle(before) - 1) > max(spread(before) + spread(now), LEAST_MOVE)
+    return apart and middle(before) > 0 and abs(middle(now) / middle(before) - 1) > max(spread(before) + spread(now), LEAST_MOVE)
 
 
 def compare(old, new):
     """Ratios to the host where both have it: another machine, or a slower moment, cancels out."""
     if old.clocks != new.clocks:
         print('\nbench linux: warning: measured by different clocks', file=sys.stderr)
-    moved = compared = 0
-    print('\n| row | target | | before | now | change | noise |\n|---|---|---|---|---|---|---|')
-    for row, (title, (scale, unit), _) in new.rows.items():
+    moved, compared = [], 0
+    for row, (title, (_, unit), *_) in new.rows.items():
         for target in new.targets:
             before, now = old.ratios(row, target), new.ratios(row, target)
             of_host = bool(before and now) and target != 'host'
             if not of_host:
-                before, now = ([c / scale for c in t.costs(row, target)] for t in (old, new))
+                before, now = old.costs(row, target), new.costs(row, target)
             if not before or not now or not middle(before):
                 continue
             compared += 1
             change, noise = middle(now) / middle(before) - 1, spread(before) + spread(now)
             if has_moved(before, now):
-                moved += 1
-                print('| %s | %s | %s | %s | %s | %+.1f %% | %.1f %% |' %
-                      (title, target, 'x host' if of_host else unit, number(middle(before)), number(middle(now)), change * 100, noise * 100))
-    print('\n%d of %d rows moved' % (moved, compared))
+                moved.append([title, target, 'x host' if of_host else unit, number(middle(before)), number(middle(now)),
+                              '%+.1f %%' % (change * 100), '%.1f %%' % (noise * 100)])
+    print('\n' + '\n'.join(markdown(['row', 'target', '', 'before', 'now', 'change', 'noise'], moved)))
+    print('\n%d of %d rows moved' % (len(moved), compared))

@@ -1,23 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Machines that run scripts/guest/bench: how they are started, asked, measured (clocks.py) and ended."""
-import collections
+"""A machine that runs scripts/guest/bench: how it is started, asked, measured (clocks.py, memory.py) and ended."""
 import ctypes
 import os
 import re
 import select
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SOURCES = os.path.join(ROOT, 'scripts/guest/bench')
-# What `afterburn run` gives its guest, for QEMU's too.
-KERNEL_LINE = 'console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer_check lpj=4000000'
-MORE_KERNEL_LINE = 'quiet panic=-1'
-MEMORY = '256M'
+import memory
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -32,18 +25,21 @@ class Target:
 
     ANSWER = re.compile(rb'bench: ((?:ready|done|failed)[^\r\n]*)\r?\n')
 
-    def __init__(self, name, argv, how, seconds=120):
-        self.name, self.argv, self.how, self.seconds = name, argv, how, seconds
+    def __init__(self, name, argv, how, is_guest=None, seconds=120):
+        """is_guest: which mappings are guest memory (memory.own); None for a target without a kernel."""
+        self.name, self.argv, self.how, self.is_guest, self.seconds = name, argv, how, is_guest, seconds
         self.pid = None
+        self.states = {'boot': lambda: self.boot, 'idle': self.idle, 'memory': self.own_memory,
+                       'page-tables': lambda: memory.page_tables(self.pid)}
 
     def start(self):
-        """Nanoseconds from exec to the program's first line."""
+        """Until the program's first line."""
         self.directory = tempfile.mkdtemp(prefix='afterburn-bench-%d-' % os.getpid(), dir=tmpfs())
         self.errors = open(os.path.join(self.directory, 'stderr'), 'w+b')
         self.seen = b''
         self.spawn()
         self.expect('ready')
-        return self.clock.read() - self.started
+        self.boot = self.clock.read() - self.started
 
     def spawn(self):
         go, self.input, self.output = os.pipe(), os.pipe(), os.pipe()
@@ -62,6 +58,7 @@ class Target:
 
     def become(self, go):
         try:
+            os.setpgid(0, 0)
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             os.sched_setaffinity(0, [self.how.cpu])
             os.chdir(self.directory)
@@ -97,11 +94,21 @@ class Target:
         self.expect('done %s' % row)
         return self.clock.read() - before
 
-    def idle(self, seconds):
-        """Nanoseconds of processor time per second without anything to do."""
+    def state(self, row):
+        """What the row says of the machine; None of the host, where nearly all of them make no sense."""
+        return self.states[row]() if self.is_guest or row == 'idle' else None
+
+    def idle(self):
+        """Nanoseconds of processor time in a second without anything to do."""
         before = self.clock.read()
-        time.sleep(seconds)
-        return (self.clock.read() - before) / seconds
+        time.sleep(1)
+        return self.clock.read() - before
+
+    def own_memory(self):
+        found = memory.own(self.pid, self.is_guest)
+        if found is None:
+            raise Failed('%s: no guest memory among its mappings' % self.name)
+        return found
 
     def messages(self):
         """What it said besides, for its end."""
@@ -131,7 +138,7 @@ class Target:
             if pid:
                 return usage
             if time.monotonic() > deadline:
-                os.kill(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)  # whatever may have lost its parent
                 return os.wait4(self.pid, 0)[2]
             # its last lines: a full pipe would keep it from ending
             if select.select([self.output], [], [], 0.02)[0]:
@@ -148,88 +155,3 @@ class Target:
 def tmpfs():
     """Files of the host's rows lie where the guests' do: in memory."""
     return '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
-
-
-# ---- what they run ----
-
-# Which clock measures, on which processor everything runs.
-How = collections.namedtuple('How', 'clock cpu')
-
-
-class Files:
-    """Program, initramfs and kernel, in a directory of their own: builds may go on meanwhile."""
-
-    def __init__(self, directory, kernel):
-        self.directory, self.kernel_source = directory, kernel
-        self.program = os.path.join(directory, 'bench')
-        self.compile()
-
-    def compile(self):
-        every = [os.path.join(SOURCES, name) for name in sorted(os.listdir(SOURCES)) if name.endswith('.c')]
-        flags = ['gcc', '-std=gnu11', '-O2', '-Wall', '-Wextra', '-static', '-o']
-        subprocess.run(flags + [self.program] + every, check=True)
-        subprocess.run(flags + [os.path.join(self.directory, 'exit-only'), '-nostdlib',
-                                os.path.join(SOURCES, 'exit/exit.c')], check=True)
-
-    def kernel(self):
-        path = os.path.join(self.directory, 'vmlinux')
-        if not os.path.exists(path):
-            if not os.access(self.kernel_source, os.R_OK):
-                sys.exit('bench linux: no kernel %s: scripts/build-guest --arch x86_64 --afterburned' % self.kernel_source)
-            shutil.copy(self.kernel_source, path)
-        return path
-
-    def initramfs(self):
-        path = os.path.join(self.directory, 'initramfs.cpio')
-        if not os.path.exists(path):
-            names = '\n'.join(
-                ['dir /%s 0755 0 0' % name for name in ('dev', 'proc', 'tmp', 'bin')] +
-                ['nod /dev/console 0600 0 0 c 5 1', 'file /init %s 0755 0 0' % self.program,
-                 'file /exit-only %s/exit-only 0755 0 0' % self.directory,
-                 'file /bin/busybox /bin/busybox 0755 0 0', ''])
-            pack = os.path.join(os.path.dirname(os.path.abspath(self.kernel_source)), 'usr/gen_init_cpio')
-            with open(path, 'wb') as out:
-                subprocess.run([pack, '-'], input=names.encode(), stdout=out, check=True)
-        return path
-
-    def host(self, name, how):
-        return Target(name, [self.program], how)
-
-    def inplace(self, name, how, build, more=()):
-        """The process of a build: `afterburn run`."""
-        staged = os.path.join(build, 'stage/bin/afterburn')
-        if not os.access(staged, os.X_OK):
-            sys.exit('bench linux: no %s: cmake -G Ninja -B build && ninja -C build' % staged)
-        path = os.path.join(self.directory, 'afterburn-' + name)
-        if not os.path.exists(path):
-            shutil.copy(staged, path)
-        return Target(name, [path, 'run', *isolation(path), *more, '--memory', MEMORY, '--initrd', self.initramfs(),
-                             '--append', MORE_KERNEL_LINE, self.kernel()], how)
-
-    def qemu(self, name, how):
-        program = shutil.which('qemu-system-x86_64')
-        if not program:
-            sys.exit('bench linux: no qemu-system-x86_64 (Debian: apt-get install qemu-system-x86)')
-        line = '%s %s tsc_early_khz=%d' % (KERNEL_LINE, MORE_KERNEL_LINE, clock_khz())
-        return Target(name, [program, '-accel', 'tcg', '-m', MEMORY, '-smp', '1', '-nodefaults', '-display', 'none',
-                             '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04',
-                             '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console',
-                             '-kernel', self.kernel(), '-initrd', self.initramfs(), '-append', line], how, 600)
-
-
-def has_keys():
-    with open('/proc/cpuinfo') as f:
-        return re.search(r'^flags\s*:.*\bospke\b', f.read(), re.M) is not None
-
-
-def isolation(program):
-    """What `afterburn run` has to be told on this host (scripts/lib.sh has the same); older builds know no isolation."""
-    if has_keys() or '--no-isolation' not in subprocess.run([program, 'run', '--help'], capture_output=True,
-                                                             text=True).stdout:
-        return []
-    return ['--no-isolation']
-
-
-def clock_khz():
-    with open('/proc/cpuinfo') as f:
-        return int(float(re.search(r'cpu MHz\s*: ([\d.]+)', f.read()).group(1)) * 1000)

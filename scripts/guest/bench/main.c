@@ -14,13 +14,16 @@
  */
 #include "bench.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/random.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -49,7 +52,8 @@ static const struct row no_rows[] = {{"nothing", nothing}, {NULL, NULL}};
 
 static const struct row *find_row(const char *name)
 {
-	static const struct row *const tables[] = {no_rows, kernel_rows, process_rows, user_rows};
+	static const struct row *const tables[] = {no_rows, kernel_rows, process_rows, program_rows,
+						   user_rows};
 
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
 		for (const struct row *row = tables[t]; row->name; row++)
@@ -105,18 +109,35 @@ static void copy(const char *from, const char *to)
 	close(out);
 }
 
-/* So that exec finds the same file system everywhere. The other program lies beside
- * this one. */
+/* What lies in the directory "programs" beside this one. */
+static void copy_directory(const char *from)
+{
+	char path[2 * PATH_MAX];
+	DIR *dir = opendir(from);
+	struct dirent *entry;
+
+	if (!dir)
+		fail(from);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.') {
+			snprintf(path, sizeof(path), "%s/%s", from, entry->d_name);
+			copy(path, entry->d_name);
+		}
+	closedir(dir);
+}
+
+/* So that exec finds the same file system everywhere. */
 static void copy_programs(void)
 {
+	static const char beside[] = "/programs";
 	char path[PATH_MAX] = "";
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(EXIT_ONLY));
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(beside));
 
 	if (n < 0)
 		fail("/proc/self/exe");
 	copy(path, SELF);
-	strcpy(strrchr(path, '/'), EXIT_ONLY + 1);
-	copy(path, EXIT_ONLY);
+	strcpy(strrchr(path, '/'), beside);
+	copy_directory(path);
 }
 
 /* A serial line is no keyboard: no echo, no editing. */
@@ -156,6 +177,24 @@ static void mount_all(void)
 			fail(mounts[i][1]);
 }
 
+/*
+ * A machine without an entropy source makes its own when the first program asks for random
+ * numbers: one bit per tick, spinning. That would be 2.5 s of whatever row comes first.
+ */
+static void seed_random_numbers(void)
+{
+	struct {
+		struct rand_pool_info info;
+		__u32 seed[16];
+	} entropy = {.info = {.entropy_count = 8 * sizeof(entropy.seed),
+			      .buf_size = sizeof(entropy.seed)}};
+	int fd = open("/dev/random", O_WRONLY);
+
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &entropy))
+		fail("/dev/random");
+	close(fd);
+}
+
 /* Process 1 is special to the kernel: the work is another's. */
 static void be_init(void)
 {
@@ -164,6 +203,7 @@ static void be_init(void)
 
 	plain_input();
 	mount_all();
+	seed_random_numbers();
 	if (chdir("/tmp"))
 		fail("/tmp");
 	pid = fork();
