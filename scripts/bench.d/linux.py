@@ -17,7 +17,8 @@ source tree. Options of `afterburn run` follow after colons:
 
 --compare says which rows moved against an earlier table: those whose ratios to the host differ by more than both
 interquartile ranges together and more than 2 %, and no run of one lies among those of the other. With
---from NEW.csv nothing is measured. --counts shows, instead of times, how often operations need the host (counts.py).
+--from NEW.csv nothing is measured. Instead of times, --counts shows how often operations need the host (counts.py), --profile
+how often they execute annotated instructions (instructions.py).
 
 Exit codes: 0 measured, 1 a target failed, 2 wrong command line, 77 no clock that works here.
 """
@@ -34,6 +35,7 @@ sys.dont_write_bytecode = True  # nothing made belongs among the sources
 
 import clocks
 import counts
+import instructions
 import report
 from machines import GUESTS, MEMORY, ROOT, Files, How, has_keys, parse_spec
 from rows import ROWS
@@ -53,11 +55,13 @@ def options():
                    help='default: that of build/guest/x86_64-afterburned')
     p.add_argument('--uml', default=os.path.join(GUESTS, 'uml/linux'), metavar='FILE', help='default: build/guest/uml/linux')
     p.add_argument('--csv', metavar='FILE', help='default: build/bench/linux.csv')
-    p.add_argument('--counts', action='store_true', help="instead: host system calls, faults, ... per operation")
+    p.add_argument('--counts', dest='other', action='store_const', const='counts', help="instead: host system calls, faults, ... per operation")
+    p.add_argument('--profile', dest='other', action='store_const', const='profile', help="instead: annotated instructions executed per operation")
     p.add_argument('--compare', metavar='OLD.csv')
     p.add_argument('--from', dest='source', metavar='NEW.csv', help='table and comparison of an earlier result')
     opts = p.parse_args()
-    opts.rows, opts.targets = opts.rows.split(',') if opts.rows else list(ROWS), opts.targets.split(',')
+    default = instructions.ROWS if opts.other == 'profile' else ROWS
+    opts.rows, opts.targets = opts.rows.split(',') if opts.rows else list(default), opts.targets.split(',')
     for row in opts.rows:
         if row not in ROWS:
             p.error("no row '%s'" % row)
@@ -186,10 +190,15 @@ def measure_all(opts, clock, directory):
     return path
 
 
-def show_counts(opts, clock, directory):
-    """They need no quiet, and no clock but to start a target."""
-    target = Files(directory, opts.kernel, opts.uml).inplace('inplace', How(clock, opts.cpu), opts.build, ['--stats'])
-    print('\n'.join(counts.lines(target, {row: ROWS[row] for row in opts.rows if ROWS[row].first})))
+def show_other(opts, clock, directory):
+    """Counts need no quiet, and no clock but to start a target."""
+    files, how = Files(directory, opts.kernel, opts.uml), How(clock, opts.cpu)
+    rows = {row: ROWS[row] for row in opts.rows if ROWS[row].first}
+    if opts.other == 'counts':
+        lines = counts.lines(files.inplace('inplace', how, opts.build, ['--stats']), rows)
+    else:
+        lines = instructions.lines(files, how, rows)
+    print('\n'.join(lines))
 
 
 def with_machines(opts, work):
@@ -214,8 +223,8 @@ def show(opts, path):
 def main():
     opts = options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with what must be tidied up
-    if opts.counts:
-        with_machines(opts, show_counts)
+    if opts.other:
+        with_machines(opts, show_other)
     else:
         show(opts, opts.source or with_machines(opts, measure_all))
 

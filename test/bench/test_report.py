@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'scripts/bench.d'))
 
+import instructions
 import machines
 import memory
 import report
@@ -116,6 +117,18 @@ class Machines(unittest.TestCase):
         child = subprocess.Popen(['cat'], stdin=subprocess.PIPE)
         self.assertIn(child.pid, memory.family(os.getpid()))
         child.communicate()
+
+
+class Profile(unittest.TestCase):
+    def test_classes(self):
+        names = instructions.class_names()
+        self.assertEqual((names[0x0101], names[0x0501], names[0x1002]), ('CLI', 'IRET', 'PTE_WRITE'))
+
+    def test_totals(self):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(bytes([5] + 7 * [0] + [6] + 7 * [0] + [7] + 7 * [0] + 64 * [9]))
+            f.flush()
+            self.assertEqual(instructions.totals(f.name, [0x101, 0x102, 0x101]), {0x101: 12, 0x102: 6})
 
 
 class CommandLine(WithFile):
