@@ -18,7 +18,8 @@ source tree. Options of `afterburn run` follow after colons:
 --compare says which rows moved against an earlier table: those whose ratios to the host differ by more than both
 interquartile ranges together and more than 2 %, and no run of one lies among those of the other. With
 --from NEW.csv nothing is measured. Instead of times, --counts shows how often operations need the host (counts.py), --profile
-how often they execute annotated instructions (instructions.py).
+how often they execute annotated instructions (instructions.py). --update-docs writes table, plot and CSV to docs/evaluation.*, with
+--counts and --profile the tables there that are theirs.
 
 Exit codes: 0 measured, 1 a target failed, 2 wrong command line, 77 no clock that works here.
 """
@@ -35,6 +36,7 @@ sys.dont_write_bytecode = True  # nothing made belongs among the sources
 
 import clocks
 import counts
+import document
 import instructions
 import report
 from machines import GUESTS, MEMORY, ROOT, Files, How, has_keys, parse_spec
@@ -59,6 +61,7 @@ def options():
     p.add_argument('--profile', dest='other', action='store_const', const='profile', help="instead: annotated instructions executed per operation")
     p.add_argument('--compare', metavar='OLD.csv')
     p.add_argument('--from', dest='source', metavar='NEW.csv', help='table and comparison of an earlier result')
+    p.add_argument('--update-docs', nargs='?', const=os.path.join(ROOT, 'docs'), metavar='DIR')
     opts = p.parse_args()
     default = instructions.ROWS if opts.other == 'profile' else ROWS
     opts.rows, opts.targets = opts.rows.split(',') if opts.rows else list(default), opts.targets.split(',')
@@ -199,6 +202,8 @@ def show_other(opts, clock, directory):
     else:
         lines = instructions.lines(files, how, rows)
     print('\n'.join(lines))
+    if opts.update_docs:
+        document.fill(opts.update_docs, opts.other, lines)
 
 
 def with_machines(opts, work):
@@ -218,6 +223,8 @@ def show(opts, path):
     print('\n'.join([table.where_from, ''] + table.text()))
     if opts.compare:
         report.compare(report.Table(opts.compare, ROWS), table)
+    if opts.update_docs:
+        document.update(opts.update_docs, table, path)
 
 
 def main():

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'scripts/bench.d'))
 
+import document
 import instructions
 import machines
 import memory
+import plot
 import report
 from rows import ROWS
 
@@ -89,6 +92,46 @@ class Report(WithFile):
     def test_number(self):
         self.assertEqual([report.number(v) for v in (0, 0.0011, 0.5, 1.234, 12.34, 123.4, 1234)],
                          ['0', '0.001', '0.500', '1.23', '12.3', '123', '1234'])
+
+
+class Document(WithFile):
+    SECTIONS = ('times', 'paper, table 1', 'paper, table 5')
+    PAGE = 'before\n%safter\n' % ''.join('<!-- bench linux: %s -->\nold\n<!-- bench linux: end -->\n' % s for s in SECTIONS)
+
+    def update(self, page):
+        docs = self.place.name
+        with open(os.path.join(docs, document.PAGE), 'w') as f:
+            f.write(page)
+        document.update(docs, self.table, self.path)
+        with open(os.path.join(docs, document.PAGE)) as f:
+            return f.read()
+
+    def test_section(self):
+        page = self.update(self.PAGE)
+        self.assertTrue(page.startswith('before\n<!-- bench') and page.endswith('end -->\nafter\n'))
+        self.assertIn('| null call |', page)
+        self.assertIn('| null call | 0.46 | 0.57 | 1.24 | 0.978 | 0.700 |', page)
+        self.assertNotIn('\nold', page)
+        self.assertEqual(page, self.update(page))
+        same = report.Table(os.path.join(self.place.name, document.DATA), ROWS)
+        self.assertEqual(same.values, self.table.values)
+
+    def test_no_section(self):
+        with self.assertRaises(SystemExit):
+            self.update('nothing\n')
+
+    def test_page(self):
+        """The page of this tree has the sections that the program fills."""
+        with open(os.path.join(ROOT, 'docs', document.PAGE)) as f:
+            page = f.read()
+        for section in (*self.SECTIONS, 'counts', 'profile'):
+            self.assertEqual(page.count('<!-- bench linux: %s -->' % section), 1)
+
+    def test_plot(self):
+        picture = xml.etree.ElementTree.fromstring(plot.svg(self.table))
+        count = lambda tag: len(picture.findall('{http://www.w3.org/2000/svg}' + tag))
+        self.assertEqual(count('circle'), 1 + 2)  # the legend's, null call's, fork's
+        self.assertEqual(count('rect'), 1 + 1 + 2)  # the ground, the legend's, ...
 
 
 class Machines(unittest.TestCase):

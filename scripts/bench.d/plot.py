@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The ratios of a table as a picture (SVG): a line per row, a mark per target, logarithmic; no colour is needed to read it."""
+from math import log
+from xml.sax.saxutils import escape
+
+LEFT, RIGHT, TOP, STEP, WIDTH = 250, 30, 58, 19, 760
+LOW, HIGH = 0.5, 200
+TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+INK, PALE = '#111', '#ccc'
+
+
+def across(ratio):
+    part = log(min(max(ratio, LOW), HIGH) / LOW) / log(HIGH / LOW)
+    return LEFT + part * (WIDTH - LEFT - RIGHT)
+
+
+def line(x1, y1, x2, y2, ink=INK, width=1.0):
+    return '<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="%g"/>' % (x1, y1, x2, y2, ink, width)
+
+
+def text(x, y, words, anchor='start'):
+    return '<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>' % (x, y, anchor, escape(words))
+
+
+def disc(x, y):
+    return '<circle cx="%.1f" cy="%.1f" r="5" fill="%s"/>' % (x, y, INK)
+
+
+def box(x, y):
+    return '<rect x="%.1f" y="%.1f" width="8" height="8" fill="white" stroke="%s" stroke-width="1.3"/>' % (x - 4, y - 4, INK)
+
+
+def cross(x, y):
+    return line(x - 4, y - 4, x + 4, y + 4, INK, 1.5) + line(x - 4, y + 4, x + 4, y - 4, INK, 1.5)
+
+
+def bar(x, y):
+    return line(x, y - 8, x, y + 8, '#777', 3)
+
+
+MARKS = {'goal': (bar, 'goal'), 'qemu': (cross, 'QEMU TCG'), 'uml': (box, 'User-Mode Linux'), 'inplace': (disc, 'in place')}
+
+
+def legend(names):
+    out, x = [], LEFT
+    for name in names:
+        mark, title = MARKS[name]
+        out += [mark(x, 14), text(x + 10, 18, title)]
+        x += 32 + 8 * len(title)
+    return out
+
+
+def axis(bottom):
+    out = [text(WIDTH - RIGHT, 34, 'processor time, as a multiple of the host\'s', 'end')]
+    for tick in TICKS:
+        x = across(tick)
+        out += [line(x, TOP - 4, x, bottom, INK if tick == 1 else PALE), text(x, TOP - 8, '%g' % tick, 'middle')]
+    return out
+
+
+def row_marks(table, row, targets, y):
+    out = [text(LEFT - 12, y + 4, table.rows[row].title, 'end'), line(LEFT, y, WIDTH - RIGHT, y, '#e4e4e4')]
+    for target in targets:
+        value = table.rows[row].goal if target == 'goal' else table.figure(row, target)
+        if value is not None:
+            out.append(MARKS[target][0](across(value), y))
+            if not LOW <= value <= HIGH:
+                out.append(text(across(value) + 9, y + 4, '%.2g' % value))
+    return out
+
+
+def svg(table):
+    targets = [t for t in MARKS if t == 'goal' or t in table.targets]
+    rows = [row for row in table.measured() if any(table.ratios(row, t) for t in targets)]
+    bottom = TOP + STEP * len(rows) + 4
+    body = legend(reversed(targets)) + axis(bottom)
+    for i, row in enumerate(rows):
+        body += row_marks(table, row, targets, TOP + STEP * i + STEP / 2)
+    return '\n'.join(['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" '
+                      'font-family="sans-serif" font-size="12" fill="%s">' % (WIDTH, bottom + 8, WIDTH, bottom + 8, INK),
+                      '<rect width="100%" height="100%" fill="white"/>', *body, '</svg>', ''])
