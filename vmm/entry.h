@@ -15,8 +15,9 @@
  * alone: the guest's registers are still there.
  *
  * vmm_leave: last step of every way out: registers are the guest's already, the rest
- * comes from vcpu.iret_frame. vmm_user_exit: the same for applications (vcpu.cpl is
- * 3), a weak symbol: a back-end with more to do (protection keys) defines its own.
+ * comes from vcpu.iret_frame. vmm_leave_call: the same, by `ret`, to the instruction behind
+ * a site's call. vmm_user_exit: the same for applications (vcpu.cpl is 3), a weak symbol: a
+ * back-end with more to do (protection keys) defines its own.
  * Interrupted in vmm_leave, or at the first instruction of vmm_user_exit,
  * rewrite_restart() completes the way out.
  */
@@ -31,7 +32,7 @@
 
 extern const char vmm_site_entry[], vmm_jump_entry[];
 extern const char vmm_resume[], vmm_resume_commit[], vmm_resume_end[];
-extern const char vmm_leave[], vmm_user_exit[];
+extern const char vmm_leave[], vmm_leave_call[], vmm_user_exit[];
 
 /* The stubs of templates.S: targets of `call` (sti, pushf, popf) and of thunks. */
 extern const char vmm_stubs_start[], vmm_stubs_end[];

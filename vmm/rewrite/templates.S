@@ -297,15 +297,32 @@ sysret_end:
 	.type	vmm_leave, @function
 vmm_leave:
 	testl	$FLAG_TF | FLAG_RF, FRAME(2)
-	jnz	1f
+	jnz	leave_by_iret
 	leaq	FRAME(2), %rsp
 	popfq					# IF is 1 and stays so
 	movq	FRAME(3), %rsp
 	jmp	*FRAME(0)
-1:	leaq	FRAME(0), %rsp
+leave_by_iret:
+	leaq	FRAME(0), %rsp
 	iretq
-leave_end:
 	.size	vmm_leave, . - vmm_leave
+
+/* The same to the instruction behind a site's call, whose return address still stands
+ * below the guest's stack: only the VMM has run since, and what it pushes there changes
+ * where the guest goes on.
+ */
+	.globl	vmm_leave_call
+	.type	vmm_leave_call, @function
+vmm_leave_call:
+	testl	$FLAG_TF | FLAG_RF, FRAME(2)
+	jnz	leave_by_iret
+	leaq	FRAME(2), %rsp
+	popfq
+	movq	FRAME(3), %rsp
+	leaq	-8(%rsp), %rsp			# lea: flags are the guest's
+	ret
+leave_end:
+	.size	vmm_leave_call, . - vmm_leave_call
 	.weak	vmm_user_exit
 	.set	vmm_user_exit, vmm_leave	# entry.h says why
 vmm_stubs_end:

@@ -220,16 +220,21 @@ static const int context_of[GPR_COUNT] = {
 	[R12] = REG_R12, [R13] = REG_R13, [R14] = REG_R14, [R15] = REG_R15,
 };
 
-/* What a back-end does: registers into vcpu.regs, rewrite_restart(), and back. */
-static void interrupt(greg_t *regs)
+void machine_take_registers(const greg_t *regs)
 {
-	struct machine_state now;
-
 	for (unsigned i = 0; i < GPR_COUNT; i++)
 		vcpu.regs.gpr[i] = (mword)regs[context_of[i]];
 	vcpu.regs.rip = (mword)regs[REG_RIP];
 	vcpu.regs.rflags = (mword)regs[REG_EFL] & ~FLAG_TF;
 	__asm__ volatile("rdgsbase %0" : "=r"(vcpu.gs_base));
+}
+
+/* What a back-end does: registers into vcpu.regs, rewrite_restart(), and back. */
+static void interrupt(greg_t *regs)
+{
+	struct machine_state now;
+
+	machine_take_registers(regs);
 	assert_true(rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu));
 	memcpy(now.gpr, vcpu.regs.gpr, sizeof(now.gpr));
 	now.rip = vcpu.regs.rip;

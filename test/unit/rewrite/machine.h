@@ -15,6 +15,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/ucontext.h>
 
 #include <cmocka.h> /* needs those above */
 
@@ -72,6 +73,9 @@ extern const char guest_done[];
  * inside of stubs and thunks: rewrite_restart(), then at_boundary(), then on.
  * false: there were fewer steps. */
 bool machine_run_interrupted(unsigned step, void (*at_boundary)(const struct machine_state *now));
+
+/* The interrupted registers (of a signal's context) into vcpu.regs. */
+void machine_take_registers(const greg_t *regs);
 
 /* Every general register has its own value, the flags are `flags`. */
 void machine_registers(mword rip, mword flags);

@@ -221,6 +221,65 @@ static void test_interrupted_out(void **state)
 	sigaction(SIGTRAP, &old, NULL);
 }
 
+/* The last instructions, behind the way out's last look: the guest is behind its site, with
+ * all its registers, whichever of them is interrupted. */
+static unsigned left;
+
+static void on_leaving(int number, siginfo_t *info, void *context)
+{
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	struct machine_state now;
+
+	(void)number;
+	(void)info;
+	if (regs[REG_RIP] == (greg_t)guest_done) {
+		regs[REG_EFL] &= ~(greg_t)FLAG_TF;
+		return;
+	}
+	regs[REG_EFL] |= (greg_t)FLAG_TF; /* popfq loads it */
+	if (!rewrite_in_stub((mword)regs[REG_RIP], &vcpu))
+		return;
+	left++;
+	machine_take_registers(regs);
+	assert_true(rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu));
+	memcpy(now.gpr, vcpu.regs.gpr, sizeof(now.gpr));
+	now.rflags = vcpu.regs.rflags;
+	assert_int_equal(vcpu.regs.rip, next);
+	assert_same_registers(&now, &before, FLAGS_ALL);
+}
+
+static void test_interrupted_leaving(void **state)
+{
+	struct sigaction old,
+		action = {.sa_sigaction = on_leaving, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	(void)state;
+	sigaction(SIGTRAP, &action, &old);
+	left = 0;
+	resume_action = trap_on;
+	machine_run();
+	assert_same_registers(&after, &before, FLAGS_ALL);
+	assert_true(left >= 6);
+	sigaction(SIGTRAP, &old, NULL);
+}
+
+/* The same address with another stack is no return. */
+static void other_stack(void)
+{
+	vcpu.regs.gpr[RSP] -= 16;
+}
+
+static void test_other_stack(void **state)
+{
+	(void)state;
+	site_action = other_stack;
+	STACK_MIDDLE[-3] = 0; /* where a return address would be */
+	machine_run();
+	assert_int_equal(after.gpr[RSP], before.gpr[RSP] - 16);
+	assert_int_equal(after.gpr[RBX], before.gpr[RBX]);
+	assert_int_equal(after.gpr[R12], before.gpr[R12]);
+}
+
 /* --- single-stepped guests ------------------------------------------------------------ */
 
 static mword first_trap;
@@ -271,6 +330,8 @@ int main(void)
 		cmocka_unit_test_setup(test_bases, reset),
 		cmocka_unit_test_setup(test_pending, reset),
 		cmocka_unit_test_setup(test_interrupted_out, reset),
+		cmocka_unit_test_setup(test_interrupted_leaving, reset),
+		cmocka_unit_test_setup(test_other_stack, reset),
 		cmocka_unit_test_setup(test_trap_flag, reset),
 	};
 
