@@ -67,13 +67,10 @@ static uint8_t requests(const struct i8259_chip *chip)
 /* The bit of `set` with the highest priority, that of the input after `lowest`. */
 static int highest(const struct i8259_chip *chip, uint8_t set)
 {
-	for (int i = 1; i <= 8; i++) {
-		int line = (chip->lowest + i) & 7;
+	unsigned first = chip->lowest + 1u;
+	unsigned rotated = (set | (unsigned)set << 8) >> (first & 7);
 
-		if (set & BIT8(line))
-			return line;
-	}
-	return NO_LINE;
+	return set ? (int)((first + (unsigned)__builtin_ctz(rotated)) & 7) : NO_LINE;
 }
 
 /* 0 is the highest; 8 for NO_LINE. */

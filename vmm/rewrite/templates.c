@@ -250,7 +250,8 @@ struct template
 
 /* A class that is not here is called. NATIVE ones are right in ring 3 as they are: the
  * real GS base is always the guest's current one, XCR0 is the hardware's, the
- * time-stamp counter is not virtualized, and no kernel executes syscall. verw may stand
+ * time-stamp counter is not virtualized, serialize is shown in CPUID only if the real
+ * processor has it, and no kernel executes syscall. verw may stand
  * between the load of the application's stack pointer and sysret. */
 static const struct template templates[CLASS_ROWS] = {
 	[CLASS_ROW_CLI] = {.build = build_cli},
@@ -274,6 +275,7 @@ static const struct template templates[CLASS_ROWS] = {
 	[CLASS_ROW_UIRET] = {BIND_THUNK, build_jump, thunk_general},
 	[CLASS_ROW_ERET] = {BIND_THUNK, build_jump, thunk_general},
 	[CLASS_ROW_RDTSC] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_SERIALIZE] = {.binding = BIND_NATIVE},
 };
 
 static const struct template *template_of(uint16_t class)
