@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SOURCES = os.path.join(ROOT, 'scripts/guest/bench')
 GUESTS = os.path.join(ROOT, 'build/guest')
 # What `afterburn run` gives its guest, for QEMU's too.
-KERNEL_LINE = 'console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer_check lpj=4000000'
+KERNEL_LINE = 'console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer_check lpj=4000000 random.trust_cpu=on'
 MORE_KERNEL_LINE = 'quiet panic=-1'
 MEMORY, MEMORY_KB = '256M', 256 << 10
 

@@ -26,12 +26,13 @@
 /* The time-stamp counter is what the VMM says, there is nothing to calibrate. No
  * mitigations, and so no separate page tables for applications: they would cost a
  * hand-over per system call, and the machine is a process that holds nobody else's
- * secrets. Applications get no page that the host may refuse us (its own
- * vm.mmap_min_addr). Every word must be one that kernels know: others become arguments
- * of init. */
+ * secrets. The processor's random numbers are trusted: there is no other source, and
+ * making entropy out of ticks takes the guest 2.4 s of spinning. Applications get no page
+ * that the host may refuse us (its own vm.mmap_min_addr). Every word must be one that
+ * kernels know: others become arguments of init. */
 static const char command_line[] =
 	"console=ttyS0 mitigations=off tsc=reliable no_timer_check lpj=4000000 "
-	"sysctl.vm.mmap_min_addr=65536";
+	"random.trust_cpu=on sysctl.vm.mmap_min_addr=65536";
 
 struct file {
 	const char *name;
