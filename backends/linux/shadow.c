@@ -45,7 +45,7 @@ uint64_t entry_for(const struct translation *translation, uint64_t frame)
 static void remember(mword va, unsigned pages, uint64_t first, const uint64_t *guest)
 {
 	struct leaf *leaf = leaf_make(va);
-	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+	unsigned index = page_index(va);
 
 	for (unsigned i = 0; i < pages; i++, index++) {
 		leaf->used[index / 64] |= BIT(index % 64);
@@ -93,7 +93,7 @@ static void find_run(mword va, const struct translation *translation, struct run
 {
 	const struct block *block = block_find(va);
 	const struct leaf *leaf = block && block->leaf ? leaf_of(block) : NULL;
-	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+	unsigned index = page_index(va);
 	unsigned most = is_user(va) ? FILL_MOST : BLOCK_PAGES;
 	uint64_t entry = translation->entry;
 	struct page_table table;
@@ -113,12 +113,28 @@ static void find_run(mword va, const struct translation *translation, struct run
 		run->from--;
 }
 
+/* The same page with other rights, as after the first write to it: a third of what a new
+ * mapping costs. */
+static bool change_rights(mword va, const struct translation *translation)
+{
+	uint64_t entry = entry_for(translation, translation->address.v & PAGE_MASK);
+	struct leaf *leaf = leaf_with(va);
+	uint64_t *had = leaf ? &leaf->entry[page_index(va)] : NULL;
+
+	if (!had || ((*had ^ entry) & PTE_ADDR) || *had == entry || (entry & MAY_EXEC) ||
+	    host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(entry)) < 0)
+		return false;
+	*had = entry;
+	leaf->guest[page_index(va)] = translation->entry;
+	return true;
+}
+
 /* One page, and its neighbours that one host call maps as well. The host
  * maps neighbours of its own accord when they are read, and one after the other when they are
  * written: a short run is populated at once, of a long one only what is used. */
 static bool fill_small(mword va, const struct translation *translation)
 {
-	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES, pages;
+	unsigned index = page_index(va), pages;
 	uint64_t entry;
 	struct run run;
 
@@ -172,11 +188,9 @@ static bool fill_large(mword va, const struct translation *translation)
 /* Is this page remembered as mapped just so? */
 static bool is_mapped(mword va, uint64_t entry)
 {
-	const struct block *block = block_find(va);
-	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+	const struct leaf *leaf = leaf_with(va);
 
-	return block && block->leaf && leaf_of(block)->used[index / 64] & BIT(index % 64) &&
-	       leaf_of(block)->entry[index] == entry;
+	return leaf && leaf->entry[page_index(va)] == entry;
 }
 
 /* What the fault needs was mapped already. Once that may be: another process of the
@@ -207,7 +221,7 @@ static bool fill(mword va, const struct translation *translation, bool write)
 	}
 	if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size)
 		return fill_large(va, translation);
-	return fill_small(va, translation);
+	return change_rights(va, translation) || fill_small(va, translation);
 }
 
 bool shadow_fill(gva_t va, const struct translation *translation, bool write)

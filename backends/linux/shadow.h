@@ -68,10 +68,18 @@ static inline struct leaf *leaf_of(const struct block *block)
 	return &shadow->leaves[block->leaf - 1];
 }
 
+static inline unsigned page_index(mword va)
+{
+	return (va >> PAGE_SHIFT) % BLOCK_PAGES;
+}
+
 /* --- shadow_tables.c ------------------------------------------------------------ */
 
 /* NULL: nothing is mapped in these 2 MiB. */
 struct block *block_find(mword va);
+
+/* The leaf in which the page at `va` is mapped; NULL: it is not. */
+struct leaf *leaf_with(mword va);
 
 /* The block of `va`, its leaf: made if need be. Both may have to evict everything
  * for that; what is in hand of other blocks is then void. */

@@ -146,16 +146,14 @@ static void compare_half(bool user)
 static void compare_one(mword va)
 {
 	struct block *block = block_find(va);
+	struct leaf *leaf = leaf_with(va);
 	struct batch batch;
-	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
 
-	if (!block)
-		return;
 	batch.count = 0;
-	if (block->large)
+	if (block && block->large)
 		compare_block(block, &batch);
-	else if (block->leaf && leaf_of(block)->used[index / 64] & BIT(index % 64))
-		compare_page(leaf_of(block), index, va & PAGE_MASK, &batch);
+	else if (leaf)
+		compare_page(leaf, page_index(va), va & PAGE_MASK, &batch);
 	batch_flush(&batch);
 }
 

@@ -44,6 +44,14 @@ struct block *block_find(mword va)
 	return index ? &half->blocks[index - 1] : NULL;
 }
 
+struct leaf *leaf_with(mword va)
+{
+	struct block *block = block_find(va);
+	struct leaf *leaf = block && block->leaf ? leaf_of(block) : NULL;
+
+	return leaf && leaf->used[page_index(va) / 64] & BIT(page_index(va) % 64) ? leaf : NULL;
+}
+
 void block_forget(struct block *block)
 {
 	block->large = 0;
