@@ -21,6 +21,7 @@ struct sigcontext;
 void shadow_start(void);
 bool shadow_fill(gva_t va, const struct translation *translation, bool write);
 void shadow_prefill(gva_t va);
+void shadow_warm(void);
 void shadow_flush_page(gva_t va);
 void shadow_flush_user(void);
 void shadow_flush_kernel(void);

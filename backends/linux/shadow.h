@@ -48,6 +48,7 @@ struct shadow_tables {
 	uint32_t free_leaves;
 	uint32_t mappings; /* upper bound of the host's, between evictions */
 	uint64_t replayed; /* position in kernel_log */
+	uint32_t warmed;   /* position in kernel_fills */
 	uint64_t last_fault, repeated;
 };
 

@@ -9,7 +9,8 @@
  * futex call wakes the process whose turn it is.
  *
  * Processes are forked by a zygote that never ran a guest, because forking costs
- * time for every mapping (38 us with few, 467 us with 2000). They are kept:
+ * time for every mapping (38 us with few, 467 us with 2000). It has the kernel's half
+ * mapped as others needed it, in some ten long pieces. Processes are kept:
  * a page directory that was used before finds its process. A new one gets that of a page
  * directory which has no applications any more, else one more process, or at last the one
  * unused for longest.
@@ -238,9 +239,11 @@ static _Noreturn void child(uint32_t slot, long parent)
 
 static void spawn(uint32_t slot)
 {
-	long parent = host_call0(__NR_getpid);
-	long pid = host_call5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+	long parent = host_call0(__NR_getpid), pid;
 
+	space_replay();
+	shadow_warm();
+	pid = host_call5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0)
 		child(slot, parent);
 	if (pid < 0)
