@@ -40,13 +40,15 @@ uint64_t entry_for(const struct translation *translation, uint64_t frame)
 	       (translation->executable ? MAY_EXEC : 0);
 }
 
-/* `pages` pages from `va` on are mapped: `frame` is the first one's, `guest` the
- * guest's entries. */
-static void remember(mword va, unsigned pages, uint64_t first, const uint64_t *guest)
+/* `pages` pages from `va` on are mapped: `first` is the first one's entry, `guest` are
+ * the guest's, of the table `path`. */
+static void remember(mword va, unsigned pages, uint64_t first, const uint64_t *guest, uint64_t path)
 {
 	struct leaf *leaf = leaf_make(va);
 	unsigned index = page_index(va);
 
+	if (leaf->path != path)
+		leaf->path = 0; /* entries of two tables: none is taken for compared */
 	for (unsigned i = 0; i < pages; i++, index++) {
 		leaf->used[index / 64] |= BIT(index % 64);
 		leaf->entry[index] = first + i * PAGE_SIZE;
@@ -68,14 +70,15 @@ static void fill_open_bus(mword va, const struct translation *translation, bool 
 		end_machine(END_HOST, (int)-result, "mapping a page");
 	if (!is_user(va))
 		keys_protect(va, PAGE_SIZE, PROT_READ);
-	remember(va, 1, frame | MAY_READ, &translation->entry);
+	remember(va, 1, frame | MAY_READ, &translation->entry, 0);
 }
 
 /* Pages side by side in one page table of the guest's and in guest-physical memory. */
 struct run {
 	const uint64_t *entries; /* of the whole table */
-	uint64_t alike;		 /* what must be the same in all entries */
-	unsigned from, to;	 /* indices */
+	uint64_t path;
+	uint64_t alike;	   /* what must be the same in all entries */
+	unsigned from, to; /* indices */
 };
 
 /* Is page `index` as much farther on in memory as it is in the table, with the same
@@ -99,11 +102,13 @@ static void find_run(mword va, const struct translation *translation, struct run
 	struct page_table table;
 
 	run->entries = NULL;
+	run->path = 0;
 	run->from = index;
 	run->to = index + 1;
 	if (translation->shift != PAGE_SHIFT || !mmu_page_table(gva(va), &table))
 		return;
 	run->entries = table.entries;
+	run->path = table.path;
 	run->alike = PTE_ADDR | PTE_P | PTE_W | PTE_D | PTE_NX | (is_user(va) ? PTE_A : 0);
 	while (run->to < BLOCK_PAGES && run->to - run->from < most &&
 	       belongs(run, leaf, run->to, entry + (run->to - index) * PAGE_SIZE))
@@ -118,14 +123,16 @@ static void find_run(mword va, const struct translation *translation, struct run
 static bool change_rights(mword va, const struct translation *translation)
 {
 	uint64_t entry = entry_for(translation, translation->address.v & PAGE_MASK);
-	struct leaf *leaf = leaf_with(va);
-	uint64_t *had = leaf ? &leaf->entry[page_index(va)] : NULL;
+	const struct leaf *leaf = leaf_with(va);
+	uint64_t had = leaf ? leaf->entry[page_index(va)] : 0;
+	struct page_table table;
 
-	if (!had || ((*had ^ entry) & PTE_ADDR) || *had == entry || (entry & MAY_EXEC) ||
+	if (!had || ((had ^ entry) & PTE_ADDR) || had == entry || (entry & MAY_EXEC) ||
 	    host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(entry)) < 0)
 		return false;
-	*had = entry;
-	leaf->guest[page_index(va)] = translation->entry;
+	if (!mmu_page_table(gva(va), &table))
+		table.path = 0;
+	remember(va, 1, entry, &translation->entry, table.path);
 	return true;
 }
 
@@ -145,7 +152,8 @@ static bool fill_small(mword va, const struct translation *translation)
 		(index - run.from) * PAGE_SIZE;
 	if (!map_guest(va, pages * PAGE_SIZE, entry, pages <= FILL_MOST ? MAP_POPULATE : 0))
 		return false;
-	remember(va, pages, entry, run.entries ? run.entries + run.from : &translation->entry);
+	remember(va, pages, entry, run.entries ? run.entries + run.from : &translation->entry,
+		 run.path);
 	return true;
 }
 

@@ -52,7 +52,7 @@ struct shadow_tables {
 	uint64_t last_fault, repeated;
 };
 
-#define shadow ((struct shadow_tables *)LAYOUT_SHADOW)
+extern struct shadow_tables *const shadow; /* at a fixed address */
 
 static inline bool is_user(mword va)
 {

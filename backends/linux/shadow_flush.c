@@ -16,7 +16,7 @@ static struct {
 
 /* Neighbouring pages that need the same host call are one piece; pieces are kept for
  * a while, because it may turn out that all of a half goes, with one call. */
-#define PIECES 32
+#define PIECES 64
 struct piece {
 	mword start, end;
 	uint64_t rights; /* 0: unmap */
@@ -58,14 +58,16 @@ static void batch_add(struct batch *batch, mword va, uint64_t bytes, uint64_t ri
 
 /* What the guest's tables allow for a mapping now: of the same memory, or 0. More
  * than before only where it saves a fault, and never execution, which is looked at
- * when it is asked for. */
-static uint64_t allowed_now(mword va, uint64_t entry, bool large)
+ * when it is asked for. *guest: the entry that this was made of. */
+static uint64_t allowed_now(mword va, uint64_t entry, bool large, uint64_t *guest)
 {
 	struct translation translation;
 	uint64_t mask = large ? ~(BLOCK_SIZE - 1) : PAGE_MASK, now;
 
+	*guest = 0;
 	if (!mmu_probe(gva(va), &translation) || (large && translation.shift == PAGE_SHIFT))
 		return 0;
+	*guest = translation.entry;
 	if ((translation.address.v & mask) != (entry & PTE_ADDR))
 		return 0;
 	now = entry_for(&translation, 0);
@@ -83,7 +85,7 @@ static bool same_guest_entry(uint64_t a, uint64_t b)
 static void compare_page(struct leaf *leaf, unsigned index, mword va, struct batch *batch)
 {
 	uint64_t had = leaf->entry[index];
-	uint64_t now = allowed_now(va, had, false);
+	uint64_t now = allowed_now(va, had, false, &leaf->guest[index]);
 
 	if (now == had)
 		return;
@@ -99,10 +101,10 @@ static bool compare_block(struct block *block, struct batch *batch)
 	mword va = block_address(block);
 	struct page_table table;
 	struct leaf *leaf;
-	uint64_t left = 0;
+	uint64_t left = 0, guest;
 	bool known;
 
-	if (block->large && allowed_now(va, block->large, true) != block->large) {
+	if (block->large && allowed_now(va, block->large, true, &guest) != block->large) {
 		batch_add(batch, va, BLOCK_SIZE, 0);
 		block->large = 0;
 	}
@@ -119,7 +121,6 @@ static bool compare_block(struct block *block, struct batch *batch)
 			if (known && same_guest_entry(table.entries[index], leaf->guest[index]))
 				continue;
 			compare_page(leaf, index, va + index * PAGE_SIZE, batch);
-			leaf->guest[index] = table.path ? table.entries[index] : 0;
 		}
 		left |= leaf->used[word];
 	}

@@ -4,6 +4,7 @@
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
+#include "backends/linux/shadow.h"
 #include "rules/annot.h"
 #include "vmm/backend.h"
 #include "vmm/devices/acpi.h"
@@ -18,6 +19,7 @@
 #include <linux/mman.h>
 
 struct shared *const shared = (struct shared *)LAYOUT_SHARED;
+struct shadow_tables *const shadow = (struct shadow_tables *)LAYOUT_SHADOW;
 
 extern char vmm_data_start[], vmm_data_end[];
 

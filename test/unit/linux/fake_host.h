@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Included in front of what is tested: its system calls come to fake_host.c. */
+#ifndef TEST_UNIT_LINUX_FAKE_HOST_H
+#define TEST_UNIT_LINUX_FAKE_HOST_H
+
+#include "backends/linux/host.h"
+
+#define host_call6 fake_host_call
+long fake_host_call(long nr, long a, long b, long c, long d, long e, long f);
+
+/* A page that the host has mapped: from which offset of guest memory, with which rights. */
+struct fake_page {
+	mword va;
+	uint64_t offset;
+	int protection;
+};
+
+/* One host process. */
+struct fake_process {
+	unsigned count;
+	struct fake_page pages[32768];
+};
+
+struct fake_calls {
+	unsigned maps, unmaps, protects;
+};
+
+extern struct fake_process *fake_process; /* the one that calls */
+extern struct fake_calls fake_calls;	  /* since the test last cleared them */
+
+const struct fake_page *fake_mapped(mword va); /* NULL: not mapped */
+
+#endif
