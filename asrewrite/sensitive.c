@@ -7,7 +7,7 @@
  * any fault; all that change privilege or that a hypervisor is expected to see.
  *
  * Not here, on purpose: int3, int1, ud0/1/2, bound (they trap where they are
- * meant to); xsave, xsavec, xsaveopt, xrstor (user state only); rdssp, incssp,
+ * meant to); xsave, xsavec, xsaveopt (user state only); rdssp, incssp,
  * saveprevssp, rstorssp, endbr; fences, pause, prefetches, clflush, clzero;
  * rdrand, rdseed; enclu, enqcmd; testui and senduipi.
  */
@@ -105,6 +105,7 @@ static const struct ab_sensitive table[] = {
 	ALWAYS(CLAC, CLAC), ALWAYS(STAC, STAC), ALWAYS(RDPKRU, RDPKRU), ALWAYS(WRPKRU, WRPKRU),
 	ALWAYS(XSAVES, XSAVES), ALWAYS(XSAVES64, XSAVES),
 	ALWAYS(XRSTORS, XRSTORS), ALWAYS(XRSTORS64, XRSTORS),
+	ALWAYS(XRSTOR, XRSTOR), ALWAYS(XRSTOR64, XRSTOR), /* loads PKRU as wrpkru does */
 	ALWAYS(SETSSBSY, SHADOW_STACK), ALWAYS(CLRSSBSY, SHADOW_STACK),
 	ALWAYS(WRUSSD, SHADOW_STACK), ALWAYS(WRUSSQ, SHADOW_STACK),
 	ALWAYS(LOADIWKEY, LOADIWKEY), ALWAYS(ENQCMDS, ENQCMDS),

@@ -197,6 +197,7 @@
 	X(PROTECT, 7, SHADOW_STACK, 1) /* setssbsy clrssbsy wrussd wrussq */       \
 	X(PROTECT, 8, LOADIWKEY, 1)                                                \
 	X(PROTECT, 9, ENQCMDS, 1)                                                  \
+	X(PROTECT, 10, XRSTOR, 1)      /* may load the rights of protection keys */ \
 	X(VM, 1, VMCALL, 1)            /* vmcall vmmcall: hypercall of a guest */  \
 	X(VM, 2, VMX, 1)               /* VMX root: vmxon vmread vmlaunch ... */   \
 	X(VM, 3, SVM, 1)               /* SVM: vmrun vmload stgi skinit ... */     \

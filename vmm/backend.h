@@ -33,8 +33,8 @@ void backend_load_root(gpa_t root);
 /* Write the VMM's own code (thunks, vmm_thunks[]), which is not writable otherwise. */
 void backend_write_code(void *to, const void *from, size_t length);
 
-/* Does this back-end want calls for hand-annotated memory operations of `class`
- * (page-table writes, AB_GROUP_MEMORY)? If not they stay native. */
+/* Does this back-end want calls for `class`, a hand-annotated memory operation (page-table
+ * writes, AB_GROUP_MEMORY) or xrstor? If not these stay native. */
 bool backend_wants(uint16_t class);
 
 /* --- the real processor ---------------------------------------------------------- */
@@ -44,6 +44,10 @@ void backend_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
 /* The real XCR0: guests cannot change it, so they see it. */
 uint64_t backend_xcr0(void);
+
+/* xrstor: load the components in `mask` of the extended state from `area` (64-byte aligned,
+ * complete) for the guest. false: the processor raised #GP. */
+bool backend_load_state(const void *area, uint64_t mask);
 
 /* Called by vmm_resume after vmm_before_resume(): the back-end's last word before the
  * guest goes on, e.g. on in another address space. Need not return. */

@@ -48,6 +48,7 @@ int signal_handle(int number, siginfo_t *info, struct ucontext *context);
 void signal_guest(void);
 
 extern const char vmm_user_exit_end[], keys_exit_saved[], keys_exit_end[];
+extern const char load_state[], load_state_refused[];
 extern const char vmm_text_start[], vmm_text_end[];
 
 uint8_t altstack[ALTSTACK_BYTES] __attribute__((section(".bss.altstack"), aligned(4096)));
@@ -246,12 +247,23 @@ static void bug(int number, const struct sigcontext *at)
 	end_machine(END_VMM, number, "exception in the VMM itself");
 }
 
-static int exception(int number, const struct sigcontext *at)
+/* The guest's xrstor, made by the VMM: what it may fault with is the guest's. */
+static bool refused_state(struct sigcontext *at)
+{
+	if (at->rip != (mword)load_state || !vcpu.in_vmm || at->trapno != VECTOR_GP)
+		return false;
+	at->rip = (mword)load_state_refused;
+	return true;
+}
+
+static int exception(int number, struct sigcontext *at)
 {
 	enum where place = keys_application(at) ? IN_GUEST : where(at->rip);
 
 	if (place == IN_STUB)
 		return stub_fault(at);
+	if (place == IN_VMM && refused_state(at))
+		return 0;
 	/* An application that jumps into the VMM's text has its fault like any other. */
 	if (place == IN_COMMIT || (place == IN_VMM && (vcpu.in_vmm || vcpu.cpl == 0)))
 		bug(number, at);

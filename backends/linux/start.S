@@ -48,6 +48,28 @@ fpu_restore:
 	ret
 	.size	fpu_restore, . - fpu_restore
 
+/* bool backend_load_state(const void *area, uint64_t mask)
+ * in: rdi, rsi. out: eax = 1, or 0 if the processor refused (signal.c goes on at
+ * load_state_refused then). clobbers rdx and the components in the mask.
+ */
+	.globl	backend_load_state, load_state, load_state_refused
+	.type	backend_load_state, @function
+backend_load_state:
+	movq	%rsi, %rdx
+	shrq	$32, %rdx
+	movl	%esi, %eax
+	andl	$~XSTATE_PKRU, %eax
+load_state:
+	xrstor64 (%rdi)
+	testl	$XSTATE_PKRU, %eax
+	jnz	keys_refuse
+	movl	$1, %eax
+	ret
+load_state_refused:
+	xorl	%eax, %eax
+	ret
+	.size	backend_load_state, . - backend_load_state
+
 	.section .bss.private, "aw", @nobits
 	.balign	4096
 	.skip	65536

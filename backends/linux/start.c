@@ -81,8 +81,8 @@ void backend_write_code(void *to, const void *from, size_t length)
 
 bool backend_wants(uint16_t class)
 {
-	(void)class; /* shadow.c looks at page tables when the guest invalidates */
-	return false;
+	/* shadow.c looks at page tables when the guest invalidates */
+	return class == AB_CLASS_XRSTOR && shared->isolation;
 }
 
 void backend_before_resume(void)

@@ -119,6 +119,12 @@ uint64_t backend_xcr0(void)
 	return stub.xcr0;
 }
 
+bool backend_load_state(const void *area, uint64_t mask)
+{
+	record("load_state", (uintptr_t)area, mask, 0);
+	return !stub.bad_state;
+}
+
 void backend_before_resume(void)
 {
 	record("before_resume", 0, 0, 0);

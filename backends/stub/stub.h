@@ -19,6 +19,7 @@ struct stub {
 	/* What the functions answer; set by tests. */
 	uint64_t now, wall_clock, xcr0;
 	uint16_t wanted; /* the class that backend_wants() wants */
+	bool bad_state;	 /* backend_load_state() finds a fault */
 	void (*cpuid)(uint32_t leaf, uint32_t subleaf, uint32_t out[4]); /* NULL: the real one */
 	void (*idle)(void); /* what happens while the machine waits */
 	const char *typed;  /* console input still to come; NULL: none */

@@ -46,6 +46,7 @@ emulator emulate_cli, emulate_sti, emulate_pushf, emulate_popf;
 emulator emulate_sti_hlt, emulate_sti_sysexit, emulate_hlt;
 emulator emulate_mov_from_cr, emulate_mov_to_cr, emulate_mov_from_dr, emulate_mov_to_dr;
 emulator emulate_clts, emulate_lmsw, emulate_smsw, emulate_xgetbv, emulate_xsetbv;
+emulator emulate_xrstor;
 emulator emulate_lgdt, emulate_lidt, emulate_sgdt, emulate_sidt;
 emulator emulate_lldt, emulate_ltr, emulate_sldt, emulate_str;
 emulator emulate_lar, emulate_lsl, emulate_verr, emulate_verw;

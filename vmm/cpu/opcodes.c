@@ -100,6 +100,7 @@ static const struct opcode opcodes[] = {
 	TWO(0xaa, 8, 0, RSM),
 	ROW(0F, 0xae, F3, REG, 0, V, ONLY_64, RDFSBASE), ROW(0F, 0xae, F3, REG, 1, V, ONLY_64, RDGSBASE),
 	ROW(0F, 0xae, F3, REG, 2, V, ONLY_64, WRFSBASE), ROW(0F, 0xae, F3, REG, 3, V, ONLY_64, WRGSBASE),
+	ROW(0F, 0xae, NONE, MEM, 5, V, 0, XRSTOR),
 	ROW(0F, 0xae, F3, REG, 6, 8, 0, MONITOR), ROW(0F, 0xae, F3, MEM, 6, 8, 0, SHADOW_STACK),
 	ROW(0F, 0xae, F2, REG, 6, V, 0, MWAIT), ROW(0F, 0xae, 66, REG, 6, V, 0, MWAIT),
 	ROW(0F, 0xb2, ANY, MEM, ANY_REG, V, 0, LOAD_FAR),

@@ -96,14 +96,13 @@ static enum rewrite_error judge(struct job *job, struct record *record)
 /* Is the site left as it is? *outcome: why. */
 static bool is_left(const struct ab_annot *annot, enum rewrite_outcome *outcome)
 {
-	bool memory = annot->class >> 8 == AB_GROUP_MEMORY;
+	enum binding binding = template_binding(annot->class);
 
 	if (annot->flags & AB_F_COPIED)
 		*outcome = REWRITE_COPIED;
 	else if (annot->flags & AB_F_USER || (annot->mode_version & AB_MODE_MASK) != AB_MODE_64)
 		*outcome = REWRITE_FOREIGN;
-	else if ((memory && !backend_wants(annot->class)) ||
-		 template_binding(annot->class) == BIND_NATIVE)
+	else if (binding == BIND_NATIVE || (binding == BIND_WANTED && !backend_wants(annot->class)))
 		*outcome = REWRITE_NATIVE;
 	else
 		return false;

@@ -276,6 +276,13 @@ static const struct template templates[CLASS_ROWS] = {
 	[CLASS_ROW_ERET] = {BIND_THUNK, build_jump, thunk_general},
 	[CLASS_ROW_RDTSC] = {.binding = BIND_NATIVE},
 	[CLASS_ROW_SERIALIZE] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_XRSTOR] = {.binding = BIND_WANTED},
+	[CLASS_ROW_PGD_WRITE] = {.binding = BIND_WANTED},
+	[CLASS_ROW_PTE_WRITE] = {.binding = BIND_WANTED},
+	[CLASS_ROW_PTE_READ_CLEAR] = {.binding = BIND_WANTED},
+	[CLASS_ROW_PTE_TEST_CLEAR] = {.binding = BIND_WANTED},
+	[CLASS_ROW_DEVICE_READ] = {.binding = BIND_WANTED},
+	[CLASS_ROW_DEVICE_WRITE] = {.binding = BIND_WANTED},
 };
 
 static const struct template *template_of(uint16_t class)

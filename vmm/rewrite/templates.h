@@ -22,6 +22,7 @@ enum binding {
 	BIND_CALL,   /* a call, or what build() makes of it */
 	BIND_THUNK,  /* a jump to a thunk, for the stack may not be used */
 	BIND_NATIVE, /* left as it is */
+	BIND_WANTED, /* a call if the back-end wants one, else left as it is */
 };
 enum binding template_binding(uint16_t class);
 

@@ -263,6 +263,72 @@ static void test_extended_control_register(void **state)
 	assert_raised(VECTOR_GP, 0);
 }
 
+/* Two components behind the header, in standard form at 576 and 1024. */
+static void two_components(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	memset(out, 0, 4 * sizeof(out[0]));
+	if (leaf != 0xd || (subleaf != 2 && subleaf != 3))
+		return;
+	out[0] = 64;
+	out[1] = subleaf == 2 ? 576 : 1024;
+}
+
+static void xrstor(mword va)
+{
+	vcpu.cr4 |= CR4_OSXSAVE;
+	vcpu.regs.gpr[RDI] = va;
+	vcpu.regs.gpr[RAX] = 0xffffffff;
+	vcpu.regs.gpr[RDX] = 0xffffffff;
+	EXECUTE(0x48, 0x0f, 0xae, 0x2f); /* xrstor64 (%rdi) */
+}
+
+#define AREA (KERNEL + 0x20000)
+
+static void test_load_extended_state(void **state)
+{
+	(void)state;
+	stub.cpuid = two_components;
+	*guest_word(0x20000 + 512) = 0xf;
+	*guest_word(0x20000 + 1024) = 0x1234;
+	xrstor(AREA);
+	DONE(4);
+	assert_int_equal(stub_last("load_state")->arguments[1], ~UINT64_C(0x200)); /* no PKRU */
+	assert_int_equal(*(uint64_t *)(uintptr_t)(stub_last("load_state")->arguments[0] + 1024),
+			 0x1234);
+	fresh();
+	stub.bad_state = true;
+	xrstor(AREA);
+	assert_raised(VECTOR_GP, 0);
+	fresh();
+	xrstor(AREA + 8);
+	assert_raised(VECTOR_GP, 0);
+	fresh();
+	vcpu.cr0 |= CR0_TS;
+	xrstor(AREA);
+	assert_raised(VECTOR_NM, 0);
+	assert_int_equal(stub_count("load_state"), 0);
+}
+
+/* Only the last component is on a page that is not there; compacted it is not. */
+static void test_extended_state_faults(void **state)
+{
+	const mword at = HOLE - 1024;
+
+	(void)state;
+	stub.cpuid = two_components;
+	*guest_word(at + 512) = 0x8;
+	xrstor(KERNEL + at);
+	assert_raised(VECTOR_PF, 0);
+	assert_int_equal(vcpu.cr2, KERNEL + HOLE);
+	fresh();
+	stub.cpuid = two_components;
+	*guest_word(at + 512) = 0x8;
+	*guest_word(at + 520) = BIT(63) | 0x8;
+	xrstor(KERNEL + at);
+	DONE(4);
+	assert_int_equal(stub_count("load_state"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, guest_setup)
 
 int main(void)
@@ -282,6 +348,8 @@ int main(void)
 		TEST(test_privileged_in_application),
 		TEST(test_debug_registers),
 		TEST(test_extended_control_register),
+		TEST(test_load_extended_state),
+		TEST(test_extended_state_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
