@@ -22,6 +22,7 @@
 #include "vmm/backend.h"
 #include "vmm/format.h"
 #include "vmm/frontend.h"
+#include "vmm/trap.h"
 #include "vmm/vcpu.h"
 
 #include <asm/ioctls.h>
@@ -71,6 +72,14 @@ void backend_flush_all(bool global)
 	flush_user = true;
 	if (global)
 		shadow_flush_kernel();
+}
+
+/* x87 and SSE as after fninit, MXCSR 0x1f80 */
+static void reset_fpu(void)
+{
+	__builtin_memset(fpu, 0, sizeof(fpu));
+	*(uint16_t *)(void *)&fpu[0] = 0x37f;
+	*(uint32_t *)(void *)&fpu[24] = 0x1f80;
 }
 
 /* --- hand-over ------------------------------------------------------------------- */
@@ -196,6 +205,7 @@ static bool become(uint64_t root)
 			return false;
 	}
 	shadow_drop_user();
+	exit_wipe();
 	slots[mine].root = root;
 	return true;
 }
@@ -250,32 +260,66 @@ static void spawn(uint32_t slot)
 		end_machine(END_HOST, (int)-pid, "creating a process for an address space");
 }
 
-static _Noreturn void forbidden(long pid)
+static uint32_t slot_of(long pid)
+{
+	for (uint32_t i = 0; i < slot_count; i++)
+		if (slots[i].pid == (uint32_t)pid)
+			return i;
+	return NO_SLOT;
+}
+
+static _Noreturn void forbidden(uint32_t slot)
 {
 	struct line line = {0};
-	uint32_t slot = 0;
 
-	while (slot < slot_count && slots[slot].pid != (uint32_t)pid)
-		slot++;
 	line_text(&line, "system call ");
-	line_decimal(&line, slot < slot_count ? host_last_call[slot + 1] : UINT32_MAX);
+	line_decimal(&line, slot != NO_SLOT ? host_last_call[slot + 1] : UINT32_MAX);
 	line_text(&line, ", which the machine's filter forbids");
 	end_machine(END_VMM, SIGSYS, line.text);
 }
 
+/* An application that traps with its stack pointer near the bottom of the alternate
+ * stack leaves the host no room for a signal frame, and the host kills the process. It
+ * is the application's own fault: as a general protection fault where it was entered
+ * last, with none of its registers, in a new process. */
+static bool application_died(uint32_t slot, int signal)
+{
+	return signal == SIGSEGV && slot != NO_SLOT && slots[slot].pid == shared->active_pid &&
+	       vcpu.cpl == 3 && !vcpu.in_vmm;
+}
+
+static void fault_anew(uint32_t slot)
+{
+	vcpu.in_vmm = 1;
+	vcpu.regs = (struct regs){.rip = vcpu.iret_frame[0], .rflags = FLAG_ONE | FLAG_IF};
+	vcpu.regs.gpr[RSP] = vcpu.iret_frame[3];
+	vcpu.gs_base = 0; /* the last one seen may be the kernel's */
+	reset_fpu();
+	trap_raise(VECTOR_GP, 0);
+	slots[slot].pid = 0;
+	wake_slot(slot);
+}
+
 /* A child ended. If it did not end the machine itself, it was killed. */
-static _Noreturn void reap(void)
+static void ended(uint32_t slot, int signal)
+{
+	if (__atomic_load_n(&shared->ended, __ATOMIC_SEQ_CST))
+		host_call1(__NR_exit_group, 0);
+	if (application_died(slot, signal))
+		fault_anew(slot);
+	else if (signal == SIGSYS)
+		forbidden(slot);
+	else
+		end_machine(END_KILLED, signal, "a process of the machine");
+}
+
+static void reap(void)
 {
 	int status = 0;
+	long pid;
 
-	long pid = host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0);
-
-	if ((status & 0x7f) == SIGSYS)
-		forbidden(pid);
-	if (!__atomic_load_n(&shared->ended, __ATOMIC_SEQ_CST))
-		end_machine(END_KILLED, status & 0x7f, "a process of the machine");
-	for (;;)
-		host_call1(__NR_exit_group, 0);
+	while ((pid = host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0)) > 0)
+		ended(slot_of(pid), status & 0x7f);
 }
 
 /* The launcher was killed, and with it whoever would have done this. */
@@ -288,9 +332,7 @@ static _Noreturn void launcher_died(void)
 
 _Noreturn void space_zygote(void)
 {
-	/* the reset state of the FPU: x87 and SSE as after fninit, MXCSR 0x1f80 */
-	*(uint16_t *)(void *)&fpu[0] = 0x37f;
-	*(uint32_t *)(void *)&fpu[24] = 0x1f80;
+	reset_fpu();
 	host_call2(__NR_prctl, PR_SET_NAME, "afterburn-vmm");
 	if (!die_with_parent(shared->launcher_pid, SIGUSR2))
 		launcher_died();
@@ -302,9 +344,9 @@ _Noreturn void space_zygote(void)
 
 		if (what & REAP)
 			reap();
-		if (what)
-			spawn(what - 1);
-		else
+		if (what & ~REAP)
+			spawn((what & ~REAP) - 1);
+		else if (!what)
 			host_futex_wait(&request, 0, UINT64_MAX);
 	}
 }
