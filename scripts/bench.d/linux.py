@@ -11,7 +11,7 @@ target anew; the targets take turns row by row; a row is repeated until it takes
 are medians over runs, ratios medians of the ratios of each run, `+-` the interquartile range of the ratios.
 
 Targets: host, inplace (`afterburn run` of --build), uml, qemu, and NAME=DIR for `afterburn run` of another build or
-source tree. Options of `afterburn run` follow after colons:
+source tree, compared with inplace. Options of `afterburn run` follow after colons:
   scripts/bench linux --targets host,inplace,before=DIR
   scripts/bench linux --targets host,inplace,inplace:--no-isolation
 
@@ -222,7 +222,7 @@ def show(opts, path):
     table = report.Table(path, ROWS)
     print('\n'.join([table.where_from, ''] + table.text()))
     if opts.compare:
-        report.compare(report.Table(opts.compare, ROWS), table)
+        print('\n'.join([''] + report.compare(report.Table(opts.compare, ROWS), table)))
     if opts.update_docs:
         document.update(opts.update_docs, table, path)
 

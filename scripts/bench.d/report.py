@@ -78,6 +78,10 @@ class Table:
         """In-place targets with other options."""
         return [t for t in self.targets if t.startswith('inplace ')]
 
+    def builds(self):
+        """Other builds of the project."""
+        return [t for t in self.targets if t not in ('host', *TITLES, *self.modes())]
+
     def figure(self, row, target):
         """What goals and other targets are compared with: median ratio to the host, of a state the median; or None."""
         values = self.ratios(row, target) if self.rows[row].first else self.costs(row, target)
@@ -109,9 +113,13 @@ class Table:
         return '' if goal is None else '%g%s' % (goal, 'x' if first else ' ' + self.rows[row].unit[1])
 
     def mode_lines(self):
-        """What other options cost or gain, against the same without them."""
-        head = ['row'] + [part for mode in self.modes() for part in (mode.replace('inplace ', '') + ' / in place', '+-')]
-        cells = {row: [c for mode in self.modes() for c in ratio_cells(self.ratios(row, mode, 'inplace'))] for row in self.measured()}
+        """What other options cost or gain: to the host, and to the same without them."""
+        head, cells = ['row'], collections.defaultdict(list)
+        for mode in self.modes():
+            name = '`%s`' % mode.replace('inplace ', '')
+            head += [name + '/host', '+-', name + '/in place', '+-']
+            for row in self.measured():
+                cells[row] += ratio_cells(self.ratios(row, mode)) + ratio_cells(self.ratios(row, mode, 'inplace'))
         return markdown(head, [[self.rows[row].title] + found for row, found in cells.items() if any(found)])
 
     def verdicts(self):
@@ -140,6 +148,8 @@ class Table:
         if 'inplace' in self.targets:
             if self.modes():
                 lines += [''] + self.mode_lines()
+            for build in self.builds():
+                lines += ['', 'From `%s\' to `inplace\':' % build, ''] + moves(self, self, [(build, 'inplace')])
             lines += [''] + ['- ' + line for line in self.verdicts()]
         return lines
 
@@ -156,23 +166,33 @@ def has_moved(before, now):
     return apart and middle(before) > 0 and abs(middle(now) / middle(before) - 1) > max(spread(before) + spread(now), LEAST_MOVE)
 
 
-def compare(old, new):
-    """Ratios to the host where both have it: another machine, or a slower moment, cancels out."""
-    if old.clocks != new.clocks:
-        print('\nbench linux: warning: measured by different clocks', file=sys.stderr)
+def pair(old, new, row, before, now):
+    """Figures of a target in one table and of a target in another: ratios to the host where both have it, so another
+    machine, or a slower moment, cancels out; and what they are."""
+    ratios = old.ratios(row, before), new.ratios(row, now)
+    if all(ratios):
+        return *ratios, 'x host'
+    return old.costs(row, before), new.costs(row, now), new.rows[row].unit[1]
+
+
+def moves(old, new, targets):
+    """What moved between pairs of targets, as text."""
     moved, compared = [], 0
-    for row, (title, (_, unit), *_) in new.rows.items():
-        for target in new.targets:
-            before, now = old.ratios(row, target), new.ratios(row, target)
-            of_host = bool(before and now) and target != 'host'
-            if not of_host:
-                before, now = old.costs(row, target), new.costs(row, target)
+    for row in new.rows:
+        for target_before, target in targets:
+            before, now, unit = pair(old, new, row, target_before, target)
             if not before or not now or not middle(before):
                 continue
             compared += 1
             change, noise = middle(now) / middle(before) - 1, spread(before) + spread(now)
             if has_moved(before, now):
-                moved.append([title, target, 'x host' if of_host else unit, number(middle(before)), number(middle(now)),
+                moved.append([new.rows[row].title, target, unit, number(middle(before)), number(middle(now)),
                               '%+.1f %%' % (change * 100), '%.1f %%' % (noise * 100)])
-    print('\n' + '\n'.join(markdown(['row', 'target', '', 'before', 'now', 'change', 'noise'], moved)))
-    print('\n%d of %d rows moved' % (len(moved), compared))
+    return markdown(['row', 'target', '', 'before', 'now', 'change', 'noise'], moved) + ['', '%d of %d rows moved' % (len(moved), compared)]
+
+
+def compare(old, new):
+    """All but the host, which is nothing of ours."""
+    if old.clocks != new.clocks:
+        print('\nbench linux: warning: measured by different clocks', file=sys.stderr)
+    return moves(old, new, [(target, target) for target in new.targets if target != 'host'])

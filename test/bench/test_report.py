@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What scripts/bench linux makes of its command line and of figures; nothing is measured (test/inplace/bench-smoke does)."""
-import contextlib
-import io
 import os
 import subprocess
 import sys
@@ -66,7 +64,7 @@ class Report(WithFile):
         self.assertEqual({line.count('|') for line in lines}, {11})
 
     def test_modes(self):
-        self.assertEqual(self.table.mode_lines()[2:], ['| null call | 10.0 | 0 % |'])
+        self.assertEqual(self.table.mode_lines()[2:], ['| null call | 7.00 | 4 % | 10.0 | 0 % |'])
 
     def test_verdicts(self):
         goals, uml = self.table.verdicts()
@@ -76,18 +74,24 @@ class Report(WithFile):
 
     def compared(self, changes):
         new = written(self.path + '.new', {**FIGURES, **changes})
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            report.compare(self.table, new)
-        return out.getvalue()
+        return '\n'.join(report.compare(self.table, new))
 
     def test_nothing_moved(self):
-        self.assertIn('\n0 of 9 rows moved', self.compared({}))
-        self.assertIn('\n0 of 9 rows moved', self.compared({('null-call', 'inplace'): (66, 71, 76)}))
+        self.assertIn('\n0 of 7 rows moved', self.compared({}))
+        self.assertIn('\n0 of 7 rows moved', self.compared({('null-call', 'inplace'): (66, 71, 76)}))
 
     def test_moved(self):
         text = self.compared({('null-call', 'inplace'): (32, 35, 38)})
-        self.assertIn('\n1 of 9 rows moved', text)
+        self.assertIn('\n1 of 7 rows moved', text)
         self.assertIn('| null call | inplace | x host | 0.700 | 0.345 | -50.6 % |', text)
+
+    def test_another_build(self):
+        """In the same table."""
+        table = written(self.path, {**FIGURES, ('null-call', 'before'): (650, 700, 770)})
+        self.assertEqual(table.builds(), ['before'])
+        text = '\n'.join(table.text())
+        self.assertIn('| null call | inplace | x host | 7.00 | 0.700 | -90.0 % |', text)
+        self.assertIn('\n1 of 1 rows moved', text)
 
     def test_number(self):
         self.assertEqual([report.number(v) for v in (0, 0.0011, 0.5, 1.234, 12.34, 123.4, 1234)],
@@ -188,7 +192,7 @@ class CommandLine(WithFile):
         status, text = self.bench('--from', self.path, '--compare', self.path)
         self.assertEqual(status, 0)
         self.assertIn('| fork+wait |', text)
-        self.assertIn('0 of 9 rows moved', text)
+        self.assertIn('0 of 7 rows moved', text)
 
 
 if __name__ == '__main__':
