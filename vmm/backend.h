@@ -28,6 +28,10 @@ void backend_flush_all(bool global);
  * May take effect as late as the next return to the guest. */
 void backend_load_root(gpa_t root);
 
+/* The front-end is going to write [address, address + length) of guest memory itself: a
+ * translation of it, or a copy, may have to go. */
+void backend_before_store(gpa_t address, size_t length);
+
 /* --- code --------------------------------------------------------------------- */
 
 /* Write the VMM's own code (thunks, vmm_thunks[]), which is not writable otherwise. */

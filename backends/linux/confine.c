@@ -6,7 +6,7 @@
  * with all that can be said about their arguments; any other kills the process,
  * and the machine with it. docs/security.md says what is left to such a guest.
  *
- * - Memory: pages of the machine's two files at fixed places of its own address
+ * - Memory: pages of the machine's three files at fixed places of its own address
  *   space. No anonymous memory, no other file, no change of a file's size: the host
  *   gives a machine what its user said and the tables that the VMM has already.
  * - Output on the console and the log, the timer, futexes that wait and wake.
@@ -41,6 +41,9 @@ const struct filter_rule confine_rules[] = {
 	FILTER_CALL(mmap, ALLOW,
 		    FILTER_IF(FILTER_INT(4, FD_RAM), FILTER_BITS(3, MAP_POPULATE, FIXED),
 			      FILTER_BITS(2, PROTECTIONS, 0))),
+	FILTER_CALL(mmap, ALLOW,
+		    FILTER_IF(FILTER_INT(4, FD_COPIES), FILTER_BITS(3, MAP_POPULATE, FIXED),
+			      FILTER_BITS(2, PROT_READ | PROT_EXEC, 0))),
 	FILTER_CALL(futex, ALLOW, FILTER_IF(FILTER_BITS(1, FUTEX_WAIT | FUTEX_WAKE, 0))),
 	FILTER_CALL(munmap, ALLOW),
 	FILTER_CALL(mprotect, ALLOW),

@@ -89,6 +89,7 @@ static void protect_all(void)
 		uint64_t bytes;
 	} areas[] = {{LAYOUT_SHADOW, sizeof(struct shadow_tables)},
 		     {LAYOUT_THUNKS, VMM_THUNK_BYTES},
+		     {LAYOUT_COPIES, LAYOUT_COPY_BYTES},
 		     {LAYOUT_SHARED, (sizeof(struct shared) + PAGE_SIZE - 1) & PAGE_MASK}};
 	const int protection = PROT_READ | PROT_WRITE;
 

@@ -6,6 +6,7 @@
  * is the VMM's lies in two holes that guest and host both leave alone:
  *
  *   0                .. 0x0800_0000_0000   guest applications (8 TiB)
+ *     0x6_0000 + 64 KiB                    in it: call gates' pointers (gates.c)
  *   0x0810_0000_0000 ..                    guest-physical memory, the VMM's view
  *   0x0880_0000_0000 ..                    guest: all physical memory
  *   0x4900_0000_0000 ..                    guest: vmalloc
@@ -29,15 +30,29 @@
 #define LAYOUT_SHADOW		0x087000000000 /* shadow.c's tables, private */
 #define LAYOUT_THUNKS		0x087f00000000 /* writable alias of the VMM's thunks */
 #define LAYOUT_SHARED		0x087f10000000 /* struct shared */
+#define LAYOUT_COPIES		0x087f20000000 /* all of FD_COPIES, writable */
 #define LAYOUT_KERNEL		0x088000000000 /* guest kernel addresses begin here */
 #define LAYOUT_VMM		0x7dff80000000
 #define LAYOUT_PRIVATE		0x7dff80200000 /* per process: stacks, shadow tables */
 #define LAYOUT_DATA		0x7dff80800000 /* shared by all processes of the machine */
 #define LAYOUT_TRAMPOLINES	0x7dff80f00000 /* the relocator's, guest code */
 #define LAYOUT_TRAMPOLINE_BYTES 0x40000
+#define LAYOUT_GATES		0x7dff80f40000 /* trampolines of patched system calls */
 #define LAYOUT_VMM_END		0x7dff81000000
 #define LAYOUT_GUEST_END	0x7e0000000000 /* behind the guest's fixmap */
 #define LAYOUT_HOST_END		0x7ffffffff000
+
+/* Pointers to the trampolines, in every address space that shows patched copies. The
+ * guest maps nothing below its own vm.mmap_min_addr, which prepare.c sets to the end of
+ * this; the host's default for us is 64 KiB. window.h says why it must be here. */
+#define LAYOUT_POINTERS	    0x60000
+#define LAYOUT_POINTERS_END 0x70000
+
+/* FD_COPIES: trampolines, pointers, copies of pages. */
+#define LAYOUT_GATE_BYTES    0x10000
+#define LAYOUT_POINTER_BYTES (LAYOUT_POINTERS_END - LAYOUT_POINTERS)
+#define LAYOUT_COPY_COUNT    1024
+#define LAYOUT_COPY_BYTES    (LAYOUT_GATE_BYTES + LAYOUT_POINTER_BYTES + LAYOUT_COPY_COUNT * 4096ul)
 
 /* Guest-physical: ACPI tables, in the BIOS area that the memory map reserves. */
 #define LAYOUT_ACPI 0xe0000

@@ -27,6 +27,13 @@ void shadow_flush_user(void);
 void shadow_flush_kernel(void);
 void shadow_drop_user(void);
 
+/* shadow_copies.c: changed copies of applications' pages */
+struct copy;
+bool shadow_may_copy(const struct translation *translation);
+void shadow_show(gva_t va, const struct translation *translation); /* the copy, if there is one */
+struct copy *shadow_shown(gva_t va);				   /* NULL: none */
+void shadow_catch_up(void); /* copies were made or dropped: before the guest runs */
+
 /* space.c: one process per guest page directory */
 _Noreturn void space_zygote(void);
 void space_enter(void);

@@ -20,6 +20,7 @@
 #include "backends/linux/shadow.h"
 
 #include "backends/linux/host.h"
+#include "vmm/backend.h"
 #include "vmm/memory.h"
 
 #include <linux/mman.h>
@@ -36,7 +37,9 @@ static bool may_map(mword va)
 
 uint64_t entry_for(const struct translation *translation, uint64_t frame)
 {
-	return frame | MAY_READ | (translation->writable && translation->dirty ? MAY_WRITE : 0) |
+	bool write = translation->writable && translation->dirty && !(frame && copies_find(frame));
+
+	return frame | MAY_READ | (write ? MAY_WRITE : 0) |
 	       (translation->executable ? MAY_EXEC : 0);
 }
 
@@ -87,7 +90,8 @@ static bool belongs(const struct run *run, const struct leaf *leaf, unsigned ind
 {
 	return (run->entries[index] & run->alike) == (entry & run->alike) &&
 	       (entry & PTE_ADDR) + PAGE_SIZE <= guest_memory.size &&
-	       !(leaf && leaf->used[index / 64] & BIT(index % 64));
+	       !(leaf && leaf->used[index / 64] & BIT(index % 64)) &&
+	       !copies_find(entry & PTE_ADDR);
 }
 
 /* Applications' pages that were not accessed stay out: the guest could not see that
@@ -105,7 +109,8 @@ static void find_run(mword va, const struct translation *translation, struct run
 	run->path = 0;
 	run->from = index;
 	run->to = index + 1;
-	if (translation->shift != PAGE_SHIFT || !mmu_page_table(gva(va), &table))
+	if (translation->shift != PAGE_SHIFT || !mmu_page_table(gva(va), &table) ||
+	    copies_find(entry & PTE_ADDR))
 		return;
 	run->entries = table.entries;
 	run->path = table.path;
@@ -127,7 +132,7 @@ static bool change_rights(mword va, const struct translation *translation)
 	uint64_t had = leaf ? leaf->entry[page_index(va)] : 0;
 	struct page_table table;
 
-	if (!had || ((had ^ entry) & PTE_ADDR) || had == entry || (entry & MAY_EXEC) ||
+	if (!had || ((had ^ entry) & ~RIGHTS) || had == entry || (entry & MAY_EXEC) ||
 	    host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(entry)) < 0)
 		return false;
 	if (!mmu_page_table(gva(va), &table))
@@ -154,6 +159,21 @@ static bool fill_small(mword va, const struct translation *translation)
 		return false;
 	remember(va, pages, entry, run.entries ? run.entries + run.from : &translation->entry,
 		 run.path);
+	return true;
+}
+
+/* A page that has a changed copy, where applications execute it. */
+static bool fill_copy(mword va, const struct translation *translation, const struct copy *copy)
+{
+	uint64_t entry = copy->frame | MAY_READ | MAY_EXEC | SHOWS_COPY;
+	struct page_table table;
+
+	if (!map_guest(va, PAGE_SIZE, entry, MAP_POPULATE))
+		return false;
+	if (!mmu_page_table(gva(va), &table))
+		table.path = 0;
+	remember(va, 1, entry, &translation->entry, table.path);
+	shadow_showing(va, copy);
 	return true;
 }
 
@@ -190,6 +210,7 @@ static bool fill_large(mword va, const struct translation *translation)
 		return false;
 	for (uint64_t at = 0; at < bytes; at += BLOCK_SIZE)
 		mark_large(va + at, (frame + at) | rights);
+	shadow_protect_run(va, frame | rights, bytes);
 	return true;
 }
 
@@ -198,7 +219,7 @@ static bool is_mapped(mword va, uint64_t entry)
 {
 	const struct leaf *leaf = leaf_with(va);
 
-	return leaf && leaf->entry[page_index(va)] == entry;
+	return leaf && (leaf->entry[page_index(va)] & ~SHOWS_COPY) == entry;
 }
 
 /* What the fault needs was mapped already. Once that may be: another process of the
@@ -218,6 +239,7 @@ static bool fill(mword va, const struct translation *translation, bool write)
 {
 	uint64_t frame = translation->address.v & PAGE_MASK;
 	uint64_t block_frame = translation->address.v & ~(BLOCK_SIZE - 1);
+	const struct copy *copy;
 
 	if (!may_map(va))
 		end_machine(END_GUEST, 0, "the guest maps memory at the VMM's addresses");
@@ -227,8 +249,14 @@ static bool fill(mword va, const struct translation *translation, bool write)
 		fill_open_bus(va, translation, write);
 		return true;
 	}
-	if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size)
-		return fill_large(va, translation);
+	if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size) {
+		shadow_give_way(va & ~(BLOCK_SIZE - 1), BLOCK_SIZE);
+		return (write && shadow_unprotect(va, translation)) || fill_large(va, translation);
+	}
+	shadow_give_way(va, PAGE_SIZE);
+	copy = shadow_copy_for(va, translation);
+	if (copy)
+		return fill_copy(va, translation, copy);
 	return change_rights(va, translation) || fill_small(va, translation);
 }
 
@@ -260,6 +288,8 @@ void shadow_warm(void)
 
 bool shadow_fill(gva_t va, const struct translation *translation, bool write)
 {
+	if (write)
+		backend_before_store(translation->address, 1);
 	check_progress(va.v & PAGE_MASK,
 		       entry_for(translation, translation->address.v & PAGE_MASK));
 	count(COUNT_FILLS);

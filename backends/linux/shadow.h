@@ -3,6 +3,7 @@
 #ifndef AFTERBURN_BACKENDS_LINUX_SHADOW_H
 #define AFTERBURN_BACKENDS_LINUX_SHADOW_H
 
+#include "backends/linux/copies.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
 #include "vmm/mmu.h"
@@ -20,6 +21,8 @@
 #define MAY_WRITE UINT64_C(2)
 #define MAY_EXEC  UINT64_C(4)
 #define RIGHTS	  UINT64_C(7)
+/* no right: the frame's copy is mapped, read-only and executable (copies.h) */
+#define SHOWS_COPY UINT64_C(8)
 
 struct leaf {
 	uint64_t used[BLOCK_PAGES / 64];
@@ -50,6 +53,8 @@ struct shadow_tables {
 	uint64_t replayed; /* position in kernel_log */
 	uint32_t warmed;   /* position in kernel_fills */
 	uint64_t last_fault, repeated;
+	uint64_t copies_seen; /* copies_generation of the last shadow_catch_up() */
+	bool pointers;	      /* LAYOUT_POINTERS are mapped */
 };
 
 extern struct shadow_tables *const shadow; /* at a fixed address */
@@ -97,6 +102,24 @@ void unmap_guest(mword va, uint64_t bytes);
 int host_protection(uint64_t entry);
 
 void evict_user(void);
+
+/* --- shadow_copies.c ------------------------------------------------------------- */
+
+/* The copy to map at `va` instead of the frame, or NULL. */
+const struct copy *shadow_copy_for(mword va, const struct translation *translation);
+void shadow_showing(mword va, const struct copy *copy); /* it was mapped */
+
+/* [va, va + bytes) was mapped as `entry` says: frames with a copy are not for writing. */
+void shadow_protect_run(mword va, uint64_t entry, uint64_t bytes);
+
+/* A write fault in a large mapping, at a page without a copy (any more): true if that was
+ * all. */
+bool shadow_unprotect(mword va, const struct translation *translation);
+
+/* The guest maps something here: are the gates' pointers in the way? */
+void shadow_give_way(mword va, uint64_t bytes);
+
+/* --- shadow.c -------------------------------------------------------------------- */
 
 /* What a translation allows, as an entry for guest-physical `frame`. */
 uint64_t entry_for(const struct translation *translation, uint64_t frame);

@@ -70,7 +70,9 @@ static uint64_t allowed_now(mword va, uint64_t entry, bool large, uint64_t *gues
 	*guest = translation.entry;
 	if ((translation.address.v & mask) != (entry & PTE_ADDR))
 		return 0;
-	now = entry_for(&translation, 0);
+	if (entry & SHOWS_COPY && !shadow_may_copy(&translation))
+		return 0;
+	now = entry_for(&translation, large ? 0 : entry & PTE_ADDR);
 	if (large || (now & MAY_EXEC) || !(translation.entry & PTE_A))
 		now &= entry;
 	return (entry & ~RIGHTS) | (now & RIGHTS);
@@ -138,10 +140,12 @@ static void compare_half(bool user)
 	for (uint32_t i = half->count; i-- > 0;)
 		if (!compare_block(&half->blocks[i], &batch))
 			block_remove(&half->blocks[i]);
-	if (user && !half->count && batch.count > 1)
+	if (user && !half->count && batch.count > 1) {
 		unmap_guest(0, LAYOUT_USER_END);
-	else
+		shadow->pointers = false;
+	} else {
 		batch_flush(&batch);
+	}
 }
 
 static void compare_one(mword va)

@@ -102,10 +102,11 @@ static void forget_half(struct half *half)
 
 void shadow_drop_user(void)
 {
-	if (shadow->half[true].count)
+	if (shadow->half[true].count || shadow->pointers)
 		unmap_guest(0, LAYOUT_USER_END);
 	forget_half(&shadow->half[true]);
 	shadow->mappings = 0;
+	shadow->pointers = false;
 }
 
 void evict_user(void)
@@ -167,8 +168,12 @@ int host_protection(uint64_t entry)
 
 static long try_map(mword va, uint64_t bytes, uint64_t entry, int flags)
 {
+	uint64_t frame = entry & PTE_ADDR;
+	bool copy = entry & SHOWS_COPY;
+
 	return host_call6(__NR_mmap, (long)va, (long)bytes, host_protection(entry),
-			  MAP_SHARED | MAP_FIXED | flags, FD_RAM, (long)(entry & PTE_ADDR));
+			  MAP_SHARED | MAP_FIXED | flags, copy ? FD_COPIES : FD_RAM,
+			  (long)(copy ? copies_offset(copies_find(frame)) : frame));
 }
 
 bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)

@@ -19,6 +19,7 @@ enum {
 	FD_TRAMPOLINES = 5, /* LAYOUT_TRAMPOLINE_BYTES */
 	FD_TIMER = 6,	    /* timerfd that the launcher polls */
 	FD_TERMINAL = 7,    /* the terminal to restore, if `terminal_raw` */
+	FD_COPIES = 8,	    /* LAYOUT_COPY_BYTES */
 	FD_COUNT
 };
 
@@ -55,6 +56,10 @@ enum host_count {
 	COUNT_HOST_CALLS,
 	COUNT_GUEST_FAULTS,
 	COUNT_EVICTIONS,
+	COUNT_COPIES,
+	COUNT_COPIES_DROPPED,
+	COUNT_GATES,
+	COUNT_GATE_TRAPS,
 	COUNT_COUNT
 };
 
@@ -92,6 +97,7 @@ struct shared {
 	uint32_t isolation;		       /* by protection keys; 0: none (--no-isolation) */
 	uint32_t launcher_pid;
 	uint32_t terminal_raw;
+	uint32_t no_gates;		/* --no-gates */
 	uint8_t terminal[SHARED_SPARE]; /* struct termios of the kernel to restore */
 
 	/* --stats */

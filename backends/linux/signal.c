@@ -7,6 +7,8 @@
  *   in a stub of a rewritten site: the stub starts over (rewrite_restart), guest
  *   in the last instructions of vmm_resume: vcpu.regs still holds all, leave again
  *   elsewhere in the VMM's text: the VMM goes on, the event stays pending
+ *   in a trampoline or the gate of a system call: guest, at an address that it
+ *       knows (gates_settle)
  *   anywhere else: guest code, kernel or application by vcpu.cpl
  * SA_NODEFER: handlers do not return, so no signal may stay blocked.
  *
@@ -15,6 +17,7 @@
  * guest that was interrupted, the VMM's stack is free and the second part is like
  * any other visit of the VMM's.
  */
+#include "backends/linux/gates.h"
 #include "backends/linux/host.h"
 #include "backends/linux/keys.h"
 #include "backends/linux/layout.h"
@@ -86,7 +89,8 @@ static bool undo_exit(struct sigcontext *at)
 
 static enum where where(mword rip)
 {
-	if (rip - (mword)vmm_text_start >= (mword)(vmm_text_end - vmm_text_start))
+	if (rip - (mword)vmm_text_start >= (mword)(vmm_text_end - vmm_text_start) ||
+	    gates_inside(rip))
 		return IN_GUEST;
 	if (rip - (mword)vmm_resume_commit < (mword)(vmm_resume_end - vmm_resume_commit))
 		return IN_COMMIT;
@@ -187,6 +191,7 @@ static void system_call(void)
 		vcpu.regs.gpr[RSP] -= sizeof(mword);
 		vsyscall(event.call);
 	} else if (event.arch == AUDIT_ARCH_X86_64) {
+		gates_syscall();
 		vmm_syscall();
 	} else {
 		vmm_software_interrupt(0x80);
@@ -196,7 +201,7 @@ static void system_call(void)
 /* The second part: vcpu.regs and `event` say all. */
 void signal_guest(void)
 {
-	if (event.number == SIGUSR1)
+	if (gates_settle() || event.number == SIGUSR1)
 		return; /* vmm_resume looks at what is pending */
 	if (event.number == SIGSYS) {
 		system_call();
@@ -205,6 +210,8 @@ void signal_guest(void)
 	if (event.number == SIGBUS && event.trap != VECTOR_AC)
 		end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
 	count(COUNT_SIGSEGV);
+	if ((event.trap == VECTOR_UD || event.trap == VECTOR_GP) && gates_trapped())
+		return;
 	if (is_vsyscall(event.rip))
 		vsyscall(event.rip);
 	else if (event.trap == VECTOR_PF)
@@ -268,6 +275,8 @@ static int exception(int number, struct sigcontext *at)
 	if (place == IN_COMMIT || (place == IN_VMM && (vcpu.in_vmm || vcpu.cpl == 0)))
 		bug(number, at);
 	check_rights(at);
+	if (number != SIGSYS && gates_own_trap(at))
+		return 0;
 	save_registers(at);
 	return 1;
 }

@@ -165,6 +165,7 @@ static _Noreturn void activate(void)
 	exit_wipe();
 	flush_user = true;
 	space_replay();
+	shadow_catch_up();
 	fpu_restore(fpu);
 	resume_guest();
 }
@@ -252,6 +253,7 @@ static void spawn(uint32_t slot)
 	long parent = host_call0(__NR_getpid), pid;
 
 	space_replay();
+	shadow_catch_up();
 	shadow_warm();
 	pid = host_call5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0)

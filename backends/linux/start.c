@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start of a machine: from execve to the zygote's loop. */
 #include "backends/linux/confine.h"
+#include "backends/linux/gates.h"
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
@@ -68,6 +69,8 @@ static void map_everything(void)
 		 LAYOUT_TRAMPOLINE_BYTES);
 	map_file(LAYOUT_THUNKS, VMM_THUNK_BYTES, PROT_READ | PROT_WRITE, FD_TRAMPOLINES,
 		 LAYOUT_TRAMPOLINE_BYTES);
+	map_file(LAYOUT_COPIES, LAYOUT_COPY_BYTES, PROT_READ | PROT_WRITE, FD_COPIES, 0);
+	map_file(LAYOUT_GATES, LAYOUT_GATE_BYTES, PROT_READ | PROT_EXEC, FD_COPIES, 0);
 	guest_memory.base = (uint8_t *)LAYOUT_RAM;
 	guest_memory.size = shared->ram_bytes;
 }
@@ -180,6 +183,7 @@ void start_c(void)
 	processor_start();
 	keys_start();
 	signal_start();
+	gates_start();
 	vmm_tsc_khz = shared->tsc_khz;
 	vcpu.host_cs = 0x33; /* arch/x86/include/asm/segment.h: __USER_CS, __USER_DS */
 	vcpu.host_ss = 0x2b;

@@ -77,6 +77,11 @@ static void append(char *to, size_t room, size_t *used, const char *text, size_t
 
 /* --- backend.h, in its order ----------------------------------------------------- */
 
+void backend_before_store(gpa_t address, size_t length)
+{
+	record("before_store", address.v, length, 0);
+}
+
 void backend_flush_page(gva_t va)
 {
 	record("flush_page", va.v, 0, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Copies between the VMM and guest-virtual memory, page by page. */
+#include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
 #include "vmm/memory.h"
 #include "vmm/string.h"
@@ -49,8 +50,10 @@ static void store(gpa_t address, const void *from, size_t length)
 {
 	void *to = memory_at(address, length);
 
-	if (to)
-		copy(to, from, length);
+	if (!to)
+		return;
+	backend_before_store(address, length);
+	copy(to, from, length);
 }
 
 bool guest_read(gva_t va, void *to, size_t length, mword access, mword *error)

@@ -23,16 +23,19 @@
 #define MEMORY_LEAST (UINT64_C(32) << 20)
 #define MEMORY_MOST  (LAYOUT_SHADOW - LAYOUT_RAM)
 
+#define NUMBER_(value) #value
+#define NUMBER(value)  NUMBER_(value)
+
 /* The time-stamp counter is what the VMM says, there is nothing to calibrate. No
  * mitigations, and so no separate page tables for applications: they would cost a
  * hand-over per system call, and the machine is a process that holds nobody else's
  * secrets. The processor's random numbers are trusted: there is no other source, and
  * making entropy out of ticks takes the guest 2.4 s of spinning. Applications get no page
- * that the host may refuse us (its own vm.mmap_min_addr). Every word must be one that
- * kernels know: others become arguments of init. */
+ * that the host may refuse us (its own vm.mmap_min_addr), nor those of LAYOUT_POINTERS. Every
+ * word must be one that kernels know: others become arguments of init. */
 static const char command_line[] =
 	"console=ttyS0 mitigations=off tsc=reliable no_timer_check lpj=4000000 "
-	"random.trust_cpu=on sysctl.vm.mmap_min_addr=65536";
+	"random.trust_cpu=on sysctl.vm.mmap_min_addr=" NUMBER(LAYOUT_POINTERS_END);
 
 struct file {
 	const char *name;
@@ -81,6 +84,7 @@ static int memory_file(struct run *run, int which, uint64_t bytes, void **mapped
 		[FD_SHARED] = "afterburn-shared",
 		[FD_RAM] = "afterburn-ram",
 		[FD_TRAMPOLINES] = "afterburn-code",
+		[FD_COPIES] = "afterburn-copies",
 	};
 	int fd = memfd_create(names[which], MFD_CLOEXEC);
 
@@ -180,7 +184,7 @@ static void describe_image(struct run *run, const struct load_result *loaded)
 static int make_memory(struct run *run, uint8_t **trampolines)
 {
 	uint64_t code = LAYOUT_TRAMPOLINE_BYTES + VMM_THUNK_BYTES;
-	void *shared, *ram, *area;
+	void *shared, *ram, *area, *copies;
 
 	if (run->memory < MEMORY_LEAST || run->memory > MEMORY_MOST || run->memory % PAGE_SIZE) {
 		ab_error("guest memory must be whole pages between 32M and 384G, not %" PRIu64
@@ -190,8 +194,10 @@ static int make_memory(struct run *run, uint8_t **trampolines)
 	}
 	if (memory_file(run, FD_SHARED, SHARED_FILE, &shared) ||
 	    memory_file(run, FD_RAM, run->memory, &ram) ||
-	    memory_file(run, FD_TRAMPOLINES, code, &area))
+	    memory_file(run, FD_TRAMPOLINES, code, &area) ||
+	    memory_file(run, FD_COPIES, LAYOUT_COPY_BYTES, &copies))
 		return RUN_EXIT_HOST;
+	munmap(copies, LAYOUT_COPY_BYTES);
 	run->shared = shared;
 	memset((uint8_t *)shared + SHARED_BUS, 0xff, PAGE_SIZE);
 	run->ram = ram;

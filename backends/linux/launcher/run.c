@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT, KEY_NO_ISOLATION, KEY_CPU };
+enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT, KEY_NO_ISOLATION, KEY_NO_GATES, KEY_CPU };
 
 static const struct argp_option options[] = {
 	{"memory", 'm', "SIZE", 0, "guest memory, with K, M or G (default 256M)", 0},
@@ -32,6 +32,8 @@ static const struct argp_option options[] = {
 	 "do not keep the guest's applications from its kernel and from this process: faster, and "
 	 "the only way on hosts without protection keys",
 	 0},
+	{"no-gates", KEY_NO_GATES, NULL, 0,
+	 "leave system calls of applications as they are: each is a host signal", 0},
 	{"no-input", KEY_NO_INPUT, NULL, 0, "do not read standard input", 0},
 	{0},
 };
@@ -116,6 +118,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NO_ISOLATION:
 		run->no_isolation = true;
 		break;
+	case KEY_NO_GATES:
+		run->no_gates = true;
+		break;
 	case KEY_NO_INPUT:
 		run->quiet_input = true;
 		break;
@@ -160,6 +165,7 @@ int ab_cmd_run(int argc, char **argv)
 		result = run_isolation(&run);
 	if (result)
 		return result;
+	run.shared->no_gates = run.no_gates;
 	memcpy(run.shared->trace, trace_mask, sizeof(trace_mask));
 	run.fd[FD_TERMINAL] = !run.quiet_input && isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 	result = run_launch(&run);

@@ -33,6 +33,7 @@ struct run {
 	int cpu;	 /* host processor, RUN_CPU_HERE or RUN_CPU_ANY */
 	bool stats;
 	bool no_isolation;
+	bool no_gates;
 	bool quiet_input; /* do not read the console's input */
 
 	/* made on the way */

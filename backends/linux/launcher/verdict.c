@@ -179,6 +179,10 @@ void run_print_stats(const struct run *run)
 		[COUNT_HOST_CALLS] = "host system calls",
 		[COUNT_GUEST_FAULTS] = "page faults of the guest's own",
 		[COUNT_EVICTIONS] = "evictions of all mappings",
+		[COUNT_COPIES] = "pages of applications copied for call gates",
+		[COUNT_COPIES_DROPPED] = "copies dropped, mostly for a write to the page",
+		[COUNT_GATES] = "system call sites that became call gates",
+		[COUNT_GATE_TRAPS] = "traps at such sites (restarts, jumps to them)",
 	};
 	const struct shared *shared = run->shared;
 

@@ -28,6 +28,8 @@ struct fake_calls {
 extern struct fake_process *fake_process; /* the one that calls */
 extern struct fake_calls fake_calls;	  /* since the test last cleared them */
 
+extern mword fake_placed; /* the last gates_place() */
+
 const struct fake_page *fake_mapped(mword va); /* NULL: not mapped */
 
 #endif

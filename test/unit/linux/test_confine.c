@@ -75,10 +75,12 @@ static int build(void **state)
 
 static bool fixed_map(const uint64_t *args)
 {
-	bool ram = (uint32_t)args[4] == 4 && (args[3] == 0x11 || args[3] == 0x8011) && args[2] < 8;
+	bool shared_fixed = args[3] == 0x11 || args[3] == 0x8011;
+	bool ram = (uint32_t)args[4] == 4 && shared_fixed && args[2] < 8;
+	bool copies = (uint32_t)args[4] == 8 && shared_fixed && !(args[2] & ~5ull);
 	bool bus = (uint32_t)args[4] == 3 && args[3] == 0x11 && args[2] == PROT_READ;
 
-	return ram || bus;
+	return ram || copies || bus;
 }
 
 static bool start_prctl(const uint64_t *args)
@@ -343,6 +345,7 @@ static void test_escapes(void **state)
 		{{__NR_mmap, (long)page, 4096, 3, MAP_PRIVATE | MAP_FIXED, FD_RAM}},
 		{{__NR_mmap, (long)page, 4096, 3, MAP_SHARED | MAP_FIXED | MAP_HUGETLB, FD_RAM}},
 		{{__NR_mmap, (long)page, 4096, 3, MAP_SHARED | MAP_FIXED, FD_SHARED}},
+		{{__NR_mmap, (long)page, 4096, 3, MAP_SHARED | MAP_FIXED, FD_COPIES}},
 		{{__NR_brk, 1l << 30}},
 		{{__NR_futex, (long)page, FUTEX_LOCK_PI}},
 		{{__NR_futex, (long)page, FUTEX_CMP_REQUEUE, 1, 1, (long)page}},

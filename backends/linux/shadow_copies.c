@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What this process shows of changed copies (copies.h), and that it cannot write to
+ * frames that have one.
+ */
+#include "backends/linux/copies.h"
+#include "backends/linux/gate.h"
+#include "backends/linux/gates.h"
+#include "backends/linux/host.h"
+#include "backends/linux/shadow.h"
+
+#include <linux/mman.h>
+
+/* Where this process last mapped a copy. One place per process: gates know one address. */
+static mword shown_at[LAYOUT_COPY_COUNT] PRIVATE;
+
+bool shadow_may_copy(const struct translation *translation)
+{
+	return translation->user && translation->executable && !translation->writable &&
+	       !translation->dirty && translation->shift == PAGE_SHIFT;
+}
+
+/* The entry of a page that is mapped, or 0. */
+static uint64_t entry_of(mword va)
+{
+	const struct block *block = block_find(va);
+	unsigned index = (va >> PAGE_SHIFT) % BLOCK_PAGES;
+
+	if (!block || !block->leaf || !(leaf_of(block)->used[index / 64] & BIT(index % 64)))
+		return 0;
+	return leaf_of(block)->entry[index];
+}
+
+struct copy *shadow_shown(gva_t va)
+{
+	uint64_t entry = is_user(va.v) ? entry_of(va.v) : 0;
+
+	return entry & SHOWS_COPY ? copies_find(entry & PTE_ADDR) : NULL;
+}
+
+/* --- the pointers ------------------------------------------------------------------------- */
+
+/* The guest's root may map there, by force. Then this process goes without gates. */
+static bool guest_maps_pointers(void)
+{
+	struct translation translation;
+
+	for (mword va = LAYOUT_POINTERS; va < LAYOUT_POINTERS_END; va += PAGE_SIZE)
+		if (mmu_probe(gva(va), &translation))
+			return true;
+	return false;
+}
+
+static bool have_pointers(void)
+{
+	long result;
+
+	if (shadow->pointers)
+		return true;
+	if (guest_maps_pointers())
+		return false;
+	result = host_call6(__NR_mmap, LAYOUT_POINTERS, LAYOUT_POINTER_BYTES, PROT_READ,
+			    MAP_SHARED | MAP_FIXED | MAP_POPULATE, FD_COPIES, LAYOUT_GATE_BYTES);
+	shadow->pointers = result == LAYOUT_POINTERS;
+	return shadow->pointers;
+}
+
+static void unshow_all(void);
+
+void shadow_give_way(mword va, uint64_t bytes)
+{
+	if (!shadow->pointers || va >= LAYOUT_POINTERS_END || va + bytes <= LAYOUT_POINTERS)
+		return;
+	shadow->pointers = false;
+	unmap_guest(LAYOUT_POINTERS, LAYOUT_POINTER_BYTES);
+	unshow_all();
+}
+
+/* --- showing -------------------------------------------------------------------------------- */
+
+const struct copy *shadow_copy_for(mword va, const struct translation *translation)
+{
+	const struct copy *copy = copies_find(translation->address.v & PAGE_MASK);
+	mword at;
+
+	if (!copy || !shadow_may_copy(translation) || !have_pointers())
+		return NULL;
+	at = shown_at[copies_index(copy)];
+	if (at != va && (entry_of(at) & ~RIGHTS) == (copy->frame | SHOWS_COPY))
+		return NULL;
+	return copy;
+}
+
+void shadow_showing(mword va, const struct copy *copy)
+{
+	shown_at[copies_index(copy)] = va;
+	gates_place(copy, va);
+}
+
+void shadow_show(gva_t va, const struct translation *translation)
+{
+	if (!shadow_shown(va) && shadow_copy_for(va.v & PAGE_MASK, translation))
+		shadow_fill(va, translation, false);
+}
+
+/* --- catching up ----------------------------------------------------------------------------- */
+
+/* `frame` becomes read-only in a large mapping that begins with `entry` at `va`. */
+static void protect_in(mword va, uint64_t entry, uint64_t bytes, uint64_t frame)
+{
+	uint64_t offset = frame - (entry & PTE_ADDR);
+
+	if (!(entry & MAY_WRITE) || offset >= bytes)
+		return;
+	if (host_call3(__NR_mprotect, va + offset, PAGE_SIZE, host_protection(entry & ~MAY_WRITE)) <
+	    0)
+		end_machine(END_HOST, 0, "write-protecting a page that has a copy");
+	shadow->mappings += 2;
+}
+
+void shadow_protect_run(mword va, uint64_t entry, uint64_t bytes)
+{
+	for (unsigned i = 0; i < copies_end; i++)
+		if (copies[i].frame)
+			protect_in(va, entry, bytes, copies[i].frame);
+}
+
+bool shadow_unprotect(mword va, const struct translation *translation)
+{
+	const struct block *block = block_find(va);
+	uint64_t frame = translation->address.v & PAGE_MASK;
+
+	if (!block || !(block->large & MAY_WRITE) ||
+	    (block->large & PTE_ADDR) + va % BLOCK_SIZE != frame)
+		return false;
+	return host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(block->large)) == 0;
+}
+
+static void unshow(struct leaf *leaf, unsigned index, mword va)
+{
+	unmap_guest(va, PAGE_SIZE);
+	leaf->used[index / 64] &= ~BIT(index % 64);
+}
+
+static void catch_up_page(struct leaf *leaf, unsigned index, mword va)
+{
+	uint64_t *entry = &leaf->entry[index];
+	const struct copy *copy;
+
+	if (!(*entry & (MAY_WRITE | SHOWS_COPY)))
+		return;
+	copy = copies_find(*entry & PTE_ADDR);
+	if (*entry & SHOWS_COPY) {
+		if (copy && copy->generation <= shadow->copies_seen)
+			gates_place(copy, va);
+		else
+			unshow(leaf, index, va);
+	} else if (copy) {
+		*entry &= ~MAY_WRITE;
+		if (host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(*entry)) < 0)
+			unshow(leaf, index, va);
+	}
+}
+
+static void each_page(bool user, void (*visit)(struct leaf *leaf, unsigned index, mword va))
+{
+	struct half *half = &shadow->half[user];
+
+	for (uint32_t i = 0; i < half->count; i++) {
+		struct leaf *leaf = half->blocks[i].leaf ? leaf_of(&half->blocks[i]) : NULL;
+		mword va = block_address(&half->blocks[i]);
+
+		for (unsigned word = 0; leaf && word < BLOCK_PAGES / 64; word++)
+			for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
+				unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+				visit(leaf, index, va + index * PAGE_SIZE);
+			}
+	}
+}
+
+static void unshow_page(struct leaf *leaf, unsigned index, mword va)
+{
+	if (leaf->entry[index] & SHOWS_COPY)
+		unshow(leaf, index, va);
+}
+
+static void unshow_all(void)
+{
+	each_page(true, unshow_page);
+}
+
+static void protect_everywhere(uint64_t frame)
+{
+	for (int user = 0; user < 2; user++) {
+		struct half *half = &shadow->half[user];
+
+		for (uint32_t i = 0; i < half->count; i++)
+			protect_in(block_address(&half->blocks[i]), half->blocks[i].large,
+				   BLOCK_SIZE, frame);
+	}
+}
+
+void shadow_catch_up(void)
+{
+	if (shadow->copies_seen == copies_generation)
+		return;
+	for (unsigned i = 0; i < copies_end; i++)
+		if (copies[i].frame && copies[i].generation > shadow->copies_seen)
+			protect_everywhere(copies[i].frame);
+	each_page(false, catch_up_page);
+	each_page(true, catch_up_page);
+	shadow->copies_seen = copies_generation;
+	gate_serialize();
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* window.h explains. */
+#include "backends/linux/window.h"
+
+#include "backends/linux/layout.h"
+#include "vmm/load/x86.h"
+
+#define PAGE   4096u
+#define LEAD   80 /* bytes in front of the system call that decoding begins in */
+#define STARTS 40
+#define SYNC   24 /* bytes that it has to fall into step */
+#define FEWEST 8  /* starts that are enough, near the beginning of a page */
+
+#define PREFIX 0x2e /* %cs, without meaning for a jump in 64-bit mode */
+
+static void copy(uint8_t *to, const void *from, size_t length)
+{
+	__builtin_memcpy(to, from, length);
+}
+
+/* --- where the instruction in front begins ------------------------------------------- */
+
+/* Decoded from `from` on, how long is the instruction that ends at page[at]? 0: none
+ * ends there. What is no instruction is data, passed by byte. */
+static unsigned last_length(const uint8_t *page, unsigned from, unsigned at)
+{
+	unsigned last = 0;
+	struct x86 insn;
+
+	while (from < at) {
+		last = x86_decode(&insn, page + from, PAGE - from) ? insn.length : 0;
+		from += last ? last : 1;
+	}
+	return from == at ? last : 0;
+}
+
+static unsigned length_before(const uint8_t *page, unsigned at)
+{
+	unsigned from = at > LEAD ? at - LEAD : 0, votes[X86_MAX + 1] = {0}, best = 0, starts;
+
+	for (starts = 0; starts < STARTS && from + SYNC <= at; starts++)
+		votes[last_length(page, from++, at)]++;
+	for (unsigned length = 1; length <= X86_MAX; length++)
+		if (votes[length] > votes[best] || !best)
+			best = length;
+	return starts >= FEWEST && votes[best] * 10 >= starts * 9 ? best : 0;
+}
+
+/* --- what may be displaced ------------------------------------------------------------ */
+
+/* Opcodes that do the same anywhere: moves, lea, arithmetic with registers, memory,
+ * immediates. No flow, no stack, no strings, nothing privileged. */
+static bool innocuous(const struct x86 *insn)
+{
+	static const uint8_t one_byte[] = {0x01, 0x03, 0x09, 0x0b, 0x21, 0x23, 0x29, 0x2b,
+					   0x31, 0x33, 0x39, 0x3b, 0x63, 0x81, 0x83, 0x85,
+					   0x88, 0x89, 0x8a, 0x8b, 0x8d, 0xb8, 0xb9, 0xba,
+					   0xbb, 0xbc, 0xbd, 0xbe, 0xbf, 0xc6, 0xc7};
+	static const uint8_t two_byte[] = {0xb6, 0xb7, 0xbe, 0xbf}; /* movzx, movsx */
+	const uint8_t *list = insn->map == 1 ? one_byte : two_byte;
+	size_t count = insn->map == 1 ? sizeof(one_byte) : sizeof(two_byte);
+
+	if (insn->vex || insn->prefixes || insn->map > 2)
+		return false;
+	if (insn->map == 1 && (insn->opcode & 0xfe) == 0xc6 && insn->reg)
+		return false;
+	if (insn->modrm_at && insn->mod == 0 && insn->rm == 5)
+		return false; /* relative to the instruction pointer */
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == insn->opcode)
+			return true;
+	return false;
+}
+
+static bool plain(struct window *window, const uint8_t *page, unsigned at)
+{
+	unsigned length = length_before(page, at);
+	struct x86 insn;
+
+	if (length < WINDOW_JUMP - 2 || length > WINDOW_JUMP - 2 + WINDOW_PREFIXES)
+		return false;
+	if (!x86_decode(&insn, page + at - length, length) || !innocuous(&insn))
+		return false;
+	*window = (struct window){
+		.form = WINDOW_PLAIN,
+		.length = (uint8_t)length,
+		.start = (uint16_t)(at - length),
+		.end = (uint16_t)(at + 2),
+		.at = (uint16_t)at,
+	};
+	return true;
+}
+
+#define FLAG_CMP  7  /* 80 3d rel32 ib */
+#define FLAG_FORM 11 /* and 74 or 75 rel8; 31 c0 */
+
+static bool flag(struct window *window, const uint8_t *page, unsigned at)
+{
+	const uint8_t *code = page + at - FLAG_FORM;
+
+	if (at < FLAG_FORM || code[0] != 0x80 || code[1] != 0x3d || (code[7] & 0xfe) != 0x74 ||
+	    code[9] != 0x31 || code[10] != 0xc0)
+		return false;
+	/* all four are instructions: the last vouches for itself, the others by step */
+	if (length_before(page, at) != 2 || length_before(page, at - 4) != FLAG_CMP)
+		return false;
+	*window = (struct window){
+		.form = WINDOW_FLAG,
+		.length = FLAG_CMP,
+		.start = (uint16_t)(at - FLAG_FORM),
+		.end = (uint16_t)(at - FLAG_FORM + FLAG_CMP),
+		.at = (uint16_t)at,
+	};
+	return true;
+}
+
+bool window_find(struct window *window, const uint8_t *page, unsigned at)
+{
+	if (at + 2 > PAGE || page[at] != 0x0f || page[at + 1] != 0x05)
+		return false;
+	return flag(window, page, at) || plain(window, page, at);
+}
+
+/* --- the jump ------------------------------------------------------------------------- */
+
+/* Bytes that fault as first of an instruction in 64-bit user mode: none there (SDM 2
+ * table A-2; d5 is one with APX), or in and out. Low bytes are 8 apart, as pointers have 8 bytes.
+ */
+static const uint8_t low[] = {0x06, 0x0e, 0x16, 0x1e, 0x27, 0x2f, 0x37, 0x60,
+			      0x6c, 0x82, 0x9a, 0xce, 0xd6, 0xe4, 0xec, 0xf4};
+static const uint8_t high[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f,
+			       0x60, 0x61, 0x6c, 0x6d, 0x6e, 0x6f, 0x82, 0x9a, 0xce, 0xd4, 0xef,
+			       0xd6, 0xe4, 0xe5, 0xe6, 0xe7, 0xea, 0xec, 0xed, 0xee, 0xf4};
+
+_Static_assert(sizeof(low) * sizeof(high) == WINDOW_POINTERS, "a pointer for each pair");
+_Static_assert(LAYOUT_POINTERS >> 16 == 0x06, "the byte where the system call was");
+
+uint32_t window_pointer(unsigned index)
+{
+	return LAYOUT_POINTERS | (uint32_t)high[index / sizeof(low)] << 8 |
+	       low[index % sizeof(low)];
+}
+
+void window_patch(const struct window *window, uint32_t pointer, uint8_t *page)
+{
+	uint8_t *at = page + window->start;
+
+	while (at < page + window->end - WINDOW_JUMP)
+		*at++ = PREFIX;
+	*at++ = 0xff; /* jmp *pointer, with a SIB of no base and no index: scale 8 */
+	*at++ = 0x24;
+	*at++ = 0xe5;
+	copy(at, &pointer, sizeof(pointer));
+}
+
+/* --- the trampoline -------------------------------------------------------------------- */
+
+struct writer {
+	uint8_t *code;
+	unsigned at;
+	struct window_step *step;
+	const struct window_places *places;
+};
+
+static void step(struct writer *w, enum window_where where, bool r11)
+{
+	*w->step++ = (struct window_step){(uint8_t)w->at, (uint8_t)where, r11};
+}
+
+static void bytes(struct writer *w, const void *from, size_t length)
+{
+	copy(w->code + w->at, from, length);
+	w->at += (unsigned)length;
+}
+
+#define BYTES(w, ...)                                                                              \
+	bytes(w, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/* The last field of an instruction, relative to its end. */
+static void relative(struct writer *w, mword target)
+{
+	int32_t value = (int32_t)(target - (w->places->trampoline + w->at + 4));
+
+	bytes(w, &value, sizeof(value));
+}
+
+static void enter_gate(struct writer *w)
+{
+	step(w, AT_SYSCALL, false);
+	BYTES(w, 0x48, 0x8b, 0x0d); /* mov next(%rip), %rcx */
+	relative(w, w->places->next);
+	step(w, AT_GATE, false);
+	BYTES(w, 0xe9); /* jmp gate */
+	relative(w, w->places->gate);
+}
+
+static void plain_trampoline(struct writer *w, const struct window *window, const uint8_t *page)
+{
+	step(w, AT_INSIDE, false);
+	bytes(w, page + window->start, window->length);
+	enter_gate(w);
+}
+
+/* %r11 holds an address for a moment. In one process one thread of the guest is in here
+ * at a time: interrupted ones are put back to the window. */
+static void keep_r11(struct writer *w, uint8_t opcode)
+{
+	BYTES(w, 0x4c, opcode, 0x1d); /* mov %r11, r11(%rip), or back */
+	relative(w, w->places->r11);
+}
+
+#define CONDITIONAL 2 /* bytes of je, jne rel8 */
+#define XOR	    2
+
+static void flag_trampoline(struct writer *w, const struct window *window, const uint8_t *page)
+{
+	const uint8_t *cmp = page + window->start;
+	unsigned to_gate = XOR + 7 + 5;
+	int32_t displacement;
+
+	copy((uint8_t *)&displacement, cmp + 2, sizeof(displacement));
+	displacement -= FLAG_FORM + 2 - FLAG_CMP; /* from its end to behind the call */
+	step(w, AT_INSIDE, false);
+	keep_r11(w, 0x89);
+	step(w, AT_INSIDE, false);
+	BYTES(w, 0x4c, 0x8b, 0x1d); /* mov next(%rip), %r11 */
+	relative(w, w->places->next);
+	step(w, AT_INSIDE, true);
+	BYTES(w, 0x41, 0x80, 0xbb); /* cmpb $imm8, displacement(%r11) */
+	bytes(w, &displacement, sizeof(displacement));
+	bytes(w, cmp + 6, 1);
+	step(w, AT_BEHIND, true);
+	keep_r11(w, 0x8b);
+	step(w, AT_BEHIND, false);
+	BYTES(w, cmp[FLAG_CMP], (uint8_t)to_gate); /* the program's own condition */
+	step(w, AT_BEHIND, false);
+	BYTES(w, 0x31, 0xc0); /* xor %eax, %eax */
+	enter_gate(w);
+	step(w, AT_BEHIND, false);
+	BYTES(w, 0xff, 0x25); /* jmp *other(%rip): the condition is evaluated again there */
+	relative(w, w->places->other);
+}
+
+void window_trampoline(const struct window *window, const uint8_t *page,
+		       const struct window_places *places, uint8_t code[WINDOW_TRAMPOLINE],
+		       struct window_step steps[WINDOW_STEPS])
+{
+	struct writer w = {code, 0, steps, places};
+
+	if (window->form == WINDOW_FLAG)
+		flag_trampoline(&w, window, page);
+	else
+		plain_trampoline(&w, window, page);
+	w.step->where = AT_NOWHERE;
+}

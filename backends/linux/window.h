@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*@140 What in front of a system call can make room for a jump
+ *
+ * A `syscall` has two bytes, a jump that reaches the VMM's trampolines from anywhere has
+ * seven: `jmp *disp32`, ff 24 e5, through a pointer at an absolute address. So the
+ * instruction in front of the system call is displaced too, to the trampoline:
+ *
+ *     b8 27 00 00 00  mov $39, %eax      ->      ff 24 e5 NN NN 06 00  jmp *0x6NNNN
+ *     0f 05           syscall
+ *
+ * Addresses in code stay what they are: the window is ONE instruction, so there is
+ * no address between its two ends that an interrupted program could have, and
+ * its end, where the system call was, now holds 06, which is no instruction. A jump to
+ * the system call itself, or its restart, traps there and is taken for what it was.
+ * That is why the pointers lie at 0x6NNNN. All bytes of the jump but the first
+ * two trap if control comes to them: e5 (in), NN and NN (from a list), 06. Whoever
+ * jumps into the middle of the displaced instruction, a program that hides
+ * instructions in others, gets the original page back (gates.c); at the second byte,
+ * `and $0xe5, %al` is executed first: a limit.
+ *
+ * The other form is what glibc makes of a cancellation point whose number is 0 (read):
+ *
+ *     80 3d rel32 00  cmpb $0, flag(%rip)    displaced
+ *     74 13           je   ...               evaluated in the trampoline;
+ *     31 c0           xor  %eax, %eax        done there too
+ *     0f 05           syscall
+ *
+ * Nothing here is known about a program but its bytes. That the instruction in front of
+ * the system call begins where it seems to is established by decoding from many
+ * places before it: x86 code falls into step after a few instructions, and nearly all
+ * starts must agree.
+ */
+#ifndef AFTERBURN_BACKENDS_LINUX_WINDOW_H
+#define AFTERBURN_BACKENDS_LINUX_WINDOW_H
+
+#include "vmm/types.h"
+
+#define WINDOW_JUMP	  7  /* bytes of the jump without its prefixes */
+#define WINDOW_PREFIXES	  8  /* as many as 15 bytes of an instruction have room for */
+#define WINDOW_STEPS	  10 /* instructions of a trampoline */
+#define WINDOW_TRAMPOLINE 64 /* bytes of one */
+
+enum window_form {
+	WINDOW_NONE,
+	WINDOW_PLAIN, /* one instruction, then the system call */
+	WINDOW_FLAG,  /* cmpb with memory; conditional jump; xor; system call */
+};
+
+struct window {
+	uint8_t form;
+	uint8_t length; /* bytes of the displaced instruction */
+	uint16_t start; /* its offset in the page */
+	uint16_t end;	/* offset behind the bytes that the jump overwrites */
+	uint16_t at;	/* offset of the system call */
+};
+
+/* Look at the system call at page[at] (4096 bytes). false: no window. */
+bool window_find(struct window *window, const uint8_t *page, unsigned at);
+
+/* Bytes page[window->start .. end) that jump through the pointer at `pointer`. */
+void window_patch(const struct window *window, uint32_t pointer, uint8_t *page);
+
+/* Where a guest stands that is interrupted at an instruction of a trampoline. */
+enum window_where {
+	AT_NOWHERE,
+	AT_INSIDE, /* at the window, and a single step goes on: nothing of it is done */
+	AT_WINDOW,
+	AT_BEHIND,  /* behind the displaced instruction */
+	AT_SYSCALL, /* at the system call */
+	AT_GATE,    /* on the way into it: it has begun */
+};
+
+struct window_step {
+	uint8_t at;    /* offset in the trampoline */
+	uint8_t where; /* enum window_where */
+	bool r11;      /* is in gate_r11 */
+};
+
+/* Addresses that a trampoline uses. The first is where it runs. */
+struct window_places {
+	mword trampoline;
+	mword next;  /* 8 bytes: address behind the system call, in this process */
+	mword other; /* 8 bytes: address behind the displaced instruction */
+	mword r11;   /* 8 bytes: kept here */
+	mword gate;
+};
+
+/* Write the trampoline for a window of `page` to `code`; say what its instructions are
+ * to the guest in `steps` (the last is AT_NOWHERE). */
+void window_trampoline(const struct window *window, const uint8_t *page,
+		       const struct window_places *places, uint8_t code[WINDOW_TRAMPOLINE],
+		       struct window_step steps[WINDOW_STEPS]);
+
+/* The addresses from LAYOUT_POINTERS on that may stand in a jump: 0 when there are no more
+ * than `index`. */
+#define WINDOW_POINTERS 512
+uint32_t window_pointer(unsigned index);
+
+#endif
