@@ -163,6 +163,24 @@ static const char *class_name(uint16_t class)
 	return "?";
 }
 
+/* The last column is those host signals that are no fault: see COUNT_SIGSEGV. */
+static void print_emulated(const struct shared *shared)
+{
+	uint64_t sites = 0, traps = 0;
+
+	fprintf(stderr, "\n%-16s%14s%14s\n", "emulated", "by site", "by trap");
+	for (uint32_t i = 0; i < shared->class_count && i < SHARED_COUNTS; i++) {
+		const struct class_stat *class = &shared->classes[i];
+
+		sites += class->sites;
+		traps += class->traps;
+		if (class->sites | class->traps)
+			fprintf(stderr, "%-16s%14" PRIu64 "%14" PRIu64 "\n",
+				class_name(class->class), class->sites, class->traps);
+	}
+	fprintf(stderr, "%-16s%14" PRIu64 "%14" PRIu64 "\n\n", "total", sites, traps);
+}
+
 void run_print_stats(const struct run *run)
 {
 	static const char *const names[COUNT_COUNT] = {
@@ -188,13 +206,7 @@ void run_print_stats(const struct run *run)
 
 	fprintf(stderr, "\nisolation: %s\n", shared->isolation ? "protection keys" : "none");
 	print_rewriting(shared);
-	fprintf(stderr, "\n%-16s%14s%14s\n", "emulated", "sites", "traps");
-	for (uint32_t i = 0; i < shared->class_count && i < SHARED_COUNTS; i++)
-		if (shared->classes[i].sites | shared->classes[i].traps)
-			fprintf(stderr, "%-16s%14" PRIu64 "%14" PRIu64 "\n",
-				class_name(shared->classes[i].class), shared->classes[i].sites,
-				shared->classes[i].traps);
-	fputc('\n', stderr);
+	print_emulated(shared);
 	for (int i = 0; i < COUNT_COUNT; i++)
 		fprintf(stderr, "%12" PRIu64 "  %s\n", shared->counts[i], names[i]);
 }
