@@ -320,7 +320,7 @@ int run_checks(void)
 		{"clock", check_clock},	    {"udp", check_udp},
 		{"ports", check_ports},	    {"segments", check_segments},
 		{"cpuinfo", check_cpuinfo}, {"scattered", check_scattered},
-		{"vdso", check_vdso},
+		{"vdso", check_vdso},	    {"cpuid", check_cpuid},
 	};
 	int failures = 0;
 

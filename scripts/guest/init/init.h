@@ -22,6 +22,9 @@ int check_scattered(void);
 /* Another: does the kernel's code in applications answer as the kernel (vdso.c)? */
 int check_vdso(void);
 
+/* And: is cpuid the same wherever and however often it is executed (cpuid.c)? */
+int check_cpuid(void);
+
 /* Returns when somebody presses it (power.c). */
 void wait_for_power_button(void);
 
