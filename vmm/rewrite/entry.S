@@ -26,8 +26,8 @@
 #define FLAGS_KERNEL	0x210dd5
 /* ... and with AC and NT, what an application's are. */
 #define FLAGS_USER	0x254dd5
-/* TF DF NT AC: not in C. */
-#define FLAGS_NOT_IN_C	0x44500
+/* TF DF NT AC: not in C; ID: not where vmm_leave loads the flags. */
+#define FLAGS_NOT_IN_C	0x244500
 
 	.text
 

@@ -43,6 +43,8 @@
 /* CF PF AF ZF SF IF DF OF ID and the bit that is always 1. Flags with anything else
  * (TF, IOPL, NT, AC, ...) take the general way. */
 #define FLAGS_COMMON	RESTART_POPF_FLAGS
+/* CF PF AF ZF SF OF, IF and the bit that is always 1: what needs no popfq, 8 ns. */
+#define FLAGS_PLAIN	0xad7
 
 	.text
 	.globl	vmm_stubs_start, vmm_stubs_end
@@ -149,7 +151,11 @@ iret_saved:
 	leaq	FRAME(5), %rsp
 	pushfq					# FRAME(4), until the commit
 iret_flags:
-	movq	SCRATCH(2), %rsp
+	testl	$~FLAGS_PLAIN, FRAME(4)		# vmm_leave wants none of these
+	jz	1f
+	leaq	plain_flags(%rip), %rsp
+	popfq
+1:	movq	SCRATCH(2), %rsp
 	cmpb	$0, VCPU(CPL)
 	jne	iret_slow
 	cmpb	$0, VCPU(PENDING)
@@ -241,7 +247,11 @@ sysret_saved:
 	leaq	FRAME(5), %rsp
 	pushfq					# FRAME(4), until the commit
 sysret_flags:
-	movq	SCRATCH(2), %rsp
+	testl	$~FLAGS_PLAIN, FRAME(4)		# vmm_leave wants none of these
+	jz	1f
+	leaq	plain_flags(%rip), %rsp
+	popfq
+1:	movq	SCRATCH(2), %rsp
 	cmpb	$0, VCPU(CPL)
 	jne	sysret_slow
 	cmpb	$0, VCPU(PENDING)
@@ -286,8 +296,27 @@ sysret_slow:
 sysret_end:
 	.size	vmm_sysret, . - vmm_sysret
 
+/* The guest's flags, of vcpu.iret_frame, if they are plain; else on at `odd`. Touches rax,
+ * which is in scratch[0] between `saved` and `loaded`. AH to all flags but OF; OF is set
+ * if bits 7 and 6 of AL, which here are OF and DF (0), differ.
+ */
+	.macro	load_flags saved, loaded, odd
+	movq	%rax, SCRATCH(0)
+\saved:
+	movl	FRAME(2), %eax
+	testl	$~FLAGS_PLAIN, %eax
+	jnz	\odd
+	rolw	$8, %ax
+	shlb	$4, %al
+	addb	%al, %al
+	sahf
+	movq	SCRATCH(0), %rax
+\loaded:
+	.endm
+
 /* Out of the VMM, to where vcpu.iret_frame says.
- * in: vcpu.iret_frame; all other registers are the guest's; rsp and flags are not used
+ * in: vcpu.iret_frame; all other registers are the guest's; rsp is not used; the real
+ * flags are plain, and not used
  * out: the guest
  *
  * In ring 3 iretq is popfq and two moves, but at once: 98 ns against 10. As an
@@ -296,15 +325,9 @@ sysret_end:
 	.globl	vmm_leave
 	.type	vmm_leave, @function
 vmm_leave:
-	testl	$FLAG_TF | FLAG_RF, FRAME(2)
-	jnz	leave_by_iret
-	leaq	FRAME(2), %rsp
-	popfq					# IF is 1 and stays so
+	load_flags leave_saved, leave_loaded, leave_odd
 	movq	FRAME(3), %rsp
 	jmp	*FRAME(0)
-leave_by_iret:
-	leaq	FRAME(0), %rsp
-	iretq
 	.size	vmm_leave, . - vmm_leave
 
 /* The same to the instruction behind a site's call, whose return address still stands
@@ -314,15 +337,24 @@ leave_by_iret:
 	.globl	vmm_leave_call
 	.type	vmm_leave_call, @function
 vmm_leave_call:
-	testl	$FLAG_TF | FLAG_RF, FRAME(2)
-	jnz	leave_by_iret
-	leaq	FRAME(2), %rsp
-	popfq
+	load_flags leave_call_saved, leave_call_loaded, leave_odd
 	movq	FRAME(3), %rsp
 	leaq	-8(%rsp), %rsp			# lea: flags are the guest's
 	ret
-leave_end:
 	.size	vmm_leave_call, . - vmm_leave_call
+
+leave_odd:
+	testl	$FLAG_TF | FLAG_RF, %eax
+	movq	SCRATCH(0), %rax
+leave_odd_loaded:
+	jnz	1f
+	leaq	FRAME(2), %rsp
+	popfq					# IF is 1 and stays so
+	movq	FRAME(3), %rsp
+	jmp	*FRAME(0)
+1:	leaq	FRAME(0), %rsp
+	iretq
+leave_end:
 	.weak	vmm_user_exit
 	.set	vmm_user_exit, vmm_leave	# entry.h says why
 vmm_stubs_end:
@@ -351,7 +383,9 @@ vmm_stubs_end:
 	.set	FL, RESTART_FLAGS
 
 	.section .rodata
-	.balign	4
+	.balign	8
+plain_flags:
+	.quad	FLAG_IF | 2
 	.globl	vmm_restarts, vmm_restarts_end
 vmm_restarts:
 	instruction vmm_site_entry, RESTART_BACK
@@ -387,7 +421,13 @@ vmm_restarts:
 	range	sysret_to_user, sysret_slow, RESTART_FORWARD_USER, 0, AX
 	range	sysret_slow, sysret_end, RESTART_BACK_JUMP, 0, AX|SP|FL
 
-	range	vmm_leave, leave_end, RESTART_FORWARD_FRAME
+	range	vmm_leave, leave_saved, RESTART_FORWARD_FRAME
+	range	leave_saved, leave_loaded, RESTART_FORWARD_FRAME, 0, AX
+	range	leave_loaded, leave_call_saved, RESTART_FORWARD_FRAME
+	range	leave_call_saved, leave_call_loaded, RESTART_FORWARD_FRAME, 0, AX
+	range	leave_call_loaded, leave_odd, RESTART_FORWARD_FRAME
+	range	leave_odd, leave_odd_loaded, RESTART_FORWARD_FRAME, 0, AX
+	range	leave_odd_loaded, leave_end, RESTART_FORWARD_FRAME
 	instruction vmm_user_exit, RESTART_FORWARD_FRAME
 vmm_restarts_end:
 
