@@ -6,6 +6,8 @@
 #include "backends/linux/private.h"
 #include "vmm/backend.h"
 
+#include <linux/errno.h>
+
 static struct {
 	size_t used;
 	char text[1024];
@@ -19,6 +21,8 @@ void console_flush(void)
 		long result =
 			host_call3(__NR_write, FD_CONSOLE, output.text + done, output.used - done);
 
+		if (result == -EINTR)
+			continue; /* a full terminal, and the launcher has an event */
 		if (result <= 0)
 			break; /* nobody reads any more: the guest need not care */
 		done += (size_t)result;

@@ -9,6 +9,7 @@ Steps, in order:
   =REGEX    wait until the output holds it (behind what was matched before)
   +TEXT     type it; C escapes as in \\x01
   .SECONDS  wait; with two numbers A-B, at random between them
+  ~SECONDS  wait, and do not read the output meanwhile
   !WHO      SIGKILL: launcher, zygote, active or inactive process
   @SIGNAL   a signal by name to the launcher: @INT
   %COMMAND  a shell's command that must succeed; {launcher}, {zygote}, {active} are pids
@@ -208,6 +209,8 @@ class Machine:
             os.write(self.master, text.encode().decode("unicode_escape").encode())
         elif kind == ".":
             self.wait(text)
+        elif kind == "~":
+            time.sleep(float(text))
         elif kind == "!":
             self.kill(text)
         elif kind == "%":
