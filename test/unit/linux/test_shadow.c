@@ -189,6 +189,24 @@ static void rights_change_without_mapping(void **state)
 	assert_int_equal(fake_process->count, 0);
 }
 
+/* Mapped while an upper level allowed writing; then it does not again. */
+static void upper_levels_count(void **state)
+{
+	mword second = USER + PAGE_SIZE;
+
+	(void)state;
+	guest_maps(USER, frame(0), USED | PTE_U | WRITE | PTE_NX);
+	guest_maps(second, frame(5), USED | PTE_U | WRITE | PTE_NX);
+	*upper_of(USER) &= ~PTE_W;
+	assert_true(touch(USER, ACCESS_USER));
+	shadow_flush_user();
+	*upper_of(USER) |= PTE_W;
+	assert_true(touch(second, ACCESS_USER | ACCESS_WRITE));
+	*upper_of(USER) &= ~PTE_W;
+	shadow_flush_user();
+	assert_int_equal(rights_of(second), PROT_READ);
+}
+
 static void a_cleared_half_goes_at_once(void **state)
 {
 	(void)state;
@@ -394,6 +412,7 @@ int main(void)
 		cmocka_unit_test_setup(a_page_costs_one_call, setup),
 		cmocka_unit_test_setup(neighbours_come_along, setup),
 		cmocka_unit_test_setup(rights_change_without_mapping, setup),
+		cmocka_unit_test_setup(upper_levels_count, setup),
 		cmocka_unit_test_setup(a_cleared_half_goes_at_once, setup),
 		cmocka_unit_test_setup(any_order, setup),
 		cmocka_unit_test_setup(the_other_process_learns, setup),
