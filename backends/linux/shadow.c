@@ -54,8 +54,8 @@ static void remember(mword va, unsigned pages, uint64_t first, const uint64_t *g
 		leaf->path = 0; /* entries of two tables: none is taken for compared */
 	for (unsigned i = 0; i < pages; i++, index++) {
 		leaf->used[index / 64] |= BIT(index % 64);
-		leaf->entry[index] = first + i * PAGE_SIZE;
-		leaf->guest[index] = guest[i];
+		leaf->page[index].entry = first + i * PAGE_SIZE;
+		leaf->page[index].guest = guest[i];
 	}
 }
 
@@ -129,7 +129,7 @@ static bool change_rights(mword va, const struct translation *translation)
 {
 	uint64_t entry = entry_for(translation, translation->address.v & PAGE_MASK);
 	const struct leaf *leaf = leaf_with(va);
-	uint64_t had = leaf ? leaf->entry[page_index(va)] : 0;
+	uint64_t had = leaf ? leaf->page[page_index(va)].entry : 0;
 	struct page_table table;
 
 	if (!had || ((had ^ entry) & ~RIGHTS) || had == entry || (entry & MAY_EXEC) ||
@@ -219,7 +219,7 @@ static bool is_mapped(mword va, uint64_t entry)
 {
 	const struct leaf *leaf = leaf_with(va);
 
-	return leaf && (leaf->entry[page_index(va)] & ~SHOWS_COPY) == entry;
+	return leaf && (leaf->page[page_index(va)].entry & ~SHOWS_COPY) == entry;
 }
 
 /* What the fault needs was mapped already. Once that may be: another process of the

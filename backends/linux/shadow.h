@@ -24,11 +24,15 @@
 /* no right: the frame's copy is mapped, read-only and executable (copies.h) */
 #define SHOWS_COPY UINT64_C(8)
 
+/* What is looked at for one page lies together: after a change of address space each
+ * page of ours that is touched costs a miss of the real TLB. */
 struct leaf {
 	uint64_t used[BLOCK_PAGES / 64];
-	uint64_t entry[BLOCK_PAGES];
-	uint64_t guest[BLOCK_PAGES]; /* the guest's entry when this was made of it */
-	uint64_t path;		     /* and the page table it was in (mmu_page_table) */
+	uint64_t path; /* the guest's page table (mmu_page_table) of all `guest` below */
+	struct {
+		uint64_t entry;
+		uint64_t guest; /* the guest's entry when this was made of it */
+	} page[BLOCK_PAGES];
 };
 
 struct block {

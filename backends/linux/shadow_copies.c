@@ -27,7 +27,7 @@ static uint64_t entry_of(mword va)
 
 	if (!block || !block->leaf || !(leaf_of(block)->used[index / 64] & BIT(index % 64)))
 		return 0;
-	return leaf_of(block)->entry[index];
+	return leaf_of(block)->page[index].entry;
 }
 
 struct copy *shadow_shown(gva_t va)
@@ -143,7 +143,7 @@ static void unshow(struct leaf *leaf, unsigned index, mword va)
 
 static void catch_up_page(struct leaf *leaf, unsigned index, mword va)
 {
-	uint64_t *entry = &leaf->entry[index];
+	uint64_t *entry = &leaf->page[index].entry;
 	const struct copy *copy;
 
 	if (!(*entry & (MAY_WRITE | SHOWS_COPY)))
@@ -180,7 +180,7 @@ static void each_page(bool user, void (*visit)(struct leaf *leaf, unsigned index
 
 static void unshow_page(struct leaf *leaf, unsigned index, mword va)
 {
-	if (leaf->entry[index] & SHOWS_COPY)
+	if (leaf->page[index].entry & SHOWS_COPY)
 		unshow(leaf, index, va);
 }
 

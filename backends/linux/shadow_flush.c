@@ -86,13 +86,13 @@ static bool same_guest_entry(uint64_t a, uint64_t b)
 
 static void compare_page(struct leaf *leaf, unsigned index, mword va, struct batch *batch)
 {
-	uint64_t had = leaf->entry[index];
-	uint64_t now = allowed_now(va, had, false, &leaf->guest[index]);
+	uint64_t had = leaf->page[index].entry;
+	uint64_t now = allowed_now(va, had, false, &leaf->page[index].guest);
 
 	if (now == had)
 		return;
 	batch_add(batch, va, PAGE_SIZE, now & RIGHTS);
-	leaf->entry[index] = now;
+	leaf->page[index].entry = now;
 	if (!now)
 		leaf->used[index / 64] &= ~BIT(index % 64);
 }
@@ -120,7 +120,8 @@ static bool compare_block(struct block *block, struct batch *batch)
 		for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
 			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
 
-			if (known && same_guest_entry(table.entries[index], leaf->guest[index]))
+			if (known &&
+			    same_guest_entry(table.entries[index], leaf->page[index].guest))
 				continue;
 			compare_page(leaf, index, va + index * PAGE_SIZE, batch);
 		}

@@ -52,7 +52,10 @@ static void walk_tables(gva_t va, struct walk *walk)
 {
 	gpa_t table = gpa(vcpu.cr3 & PTE_ADDR);
 
-	*walk = (struct walk){.writable = true, .user = true, .executable = true};
+	/* not the pointers: setting them all costs as much as a level */
+	walk->count = 0;
+	walk->present = walk->reserved = false;
+	walk->writable = walk->user = walk->executable = true;
 	for (walk->shift = TOP_SHIFT;; walk->shift -= 9) {
 		walk->entry_at = gpa(table.v + (va.v >> walk->shift & 511) * 8);
 		walk->entry = load_entry(walk);
