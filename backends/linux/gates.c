@@ -133,15 +133,27 @@ static void write_site(struct site *site, struct copy *copy, const uint8_t *page
 	count(COUNT_GATES);
 }
 
+/* The bytes in front of the system call too: of the page before, if the guest has it. */
+static bool find_window(struct window *window, mword va)
+{
+	unsigned length = WINDOW_LEAD, at = va % PAGE_SIZE;
+	uint8_t code[WINDOW_LEAD];
+
+	if (at + OPCODE < length && !guest_peek(gva(va + OPCODE - length), code, length))
+		length = at + OPCODE;
+	return guest_peek(gva(va + OPCODE - length), code, length) &&
+	       window_find(window, code, length, at);
+}
+
 /* False: it will never be. */
-static bool patch(uint64_t frame, unsigned offset)
+static bool patch(mword va, uint64_t frame)
 {
 	const uint8_t *page = memory_at(gpa(frame), PAGE_SIZE);
 	struct window window;
 	struct copy *copy;
 	struct site *site;
 
-	if (!page || !window_find(&window, page, offset))
+	if (!page || !find_window(&window, va))
 		return false;
 	while (!free_site())
 		copies_evict();
@@ -173,7 +185,7 @@ static bool contradicted(const uint8_t *page, unsigned offset)
 }
 
 /* Is it hot? */
-static bool hit(uint64_t address, unsigned enough)
+static bool hit(mword va, uint64_t address, unsigned enough)
 {
 	unsigned at = (unsigned)(address * UINT64_C(0x9e3779b97f4a7c15) >> 54);
 
@@ -187,7 +199,7 @@ static bool hit(uint64_t address, unsigned enough)
 	if (contradicted(memory_at(gpa(address & PAGE_MASK), PAGE_SIZE), address % PAGE_SIZE))
 		hits[at].calls = NEVER;
 	else if (++hits[at].calls >= enough)
-		hits[at].calls = patch(address & PAGE_MASK, address % PAGE_SIZE) ? 0 : NEVER;
+		hits[at].calls = patch(va, address & PAGE_MASK) ? 0 : NEVER;
 	return hits[at].calls == 0;
 }
 
@@ -202,7 +214,7 @@ void gates_syscall(void)
 		return;
 	copy = copies_find(at.address.v & PAGE_MASK);
 	if (!copy || !site_at(copy, at.address.v % PAGE_SIZE)) {
-		if (!hit(at.address.v, copy ? WARM : HOT))
+		if (!hit(va.v, at.address.v, copy ? WARM : HOT))
 			return;
 		shadow_catch_up();
 	}

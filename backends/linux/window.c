@@ -5,13 +5,18 @@
 #include "backends/linux/layout.h"
 #include "vmm/load/x86.h"
 
-#define PAGE   4096u
-#define LEAD   80 /* bytes in front of the system call that decoding begins in */
 #define STARTS 40
-#define SYNC   24 /* bytes that it has to fall into step */
-#define FEWEST 8  /* starts that are enough, near the beginning of a page */
+#define SYNC   24 /* bytes that decoding has to fall into step */
+#define FEWEST 8  /* starts that are enough */
+#define CALL   2  /* bytes of `syscall` */
 
 #define PREFIX 0x2e /* %cs, without meaning for a jump in 64-bit mode */
+
+/* What is in front of the system call. */
+struct code {
+	const uint8_t *bytes;
+	unsigned length;
+};
 
 static void copy(uint8_t *to, const void *from, size_t length)
 {
@@ -20,28 +25,31 @@ static void copy(uint8_t *to, const void *from, size_t length)
 
 /* --- where the instruction in front begins ------------------------------------------- */
 
-/* Decoded from `from` on, how long is the instruction that ends at page[at]? 0: none
- * ends there. What is no instruction is data, passed by byte. */
-static unsigned last_length(const uint8_t *page, unsigned from, unsigned at)
+/* Decoded from `from` on, how long is the instruction that ends at `end`? 0: none ends
+ * there. What is no instruction is data, passed by byte. */
+static unsigned last_length(const struct code *code, unsigned from, unsigned end)
 {
 	unsigned last = 0;
 	struct x86 insn;
 
-	while (from < at) {
-		last = x86_decode(&insn, page + from, PAGE - from) ? insn.length : 0;
-		from += last ? last : 1;
+	while (from < end) {
+		bool known = x86_decode(&insn, code->bytes + from, code->length - from);
+
+		last = known ? insn.length : 0;
+		from += known ? insn.length : 1;
 	}
-	return from == at ? last : 0;
+	return from == end ? last : 0;
 }
 
-static unsigned length_before(const uint8_t *page, unsigned at)
+/* The instruction that ends `back` bytes in front of the system call. */
+static unsigned length_before(const struct code *code, unsigned back)
 {
-	unsigned from = at > LEAD ? at - LEAD : 0, votes[X86_MAX + 1] = {0}, best = 0, starts;
+	unsigned votes[X86_MAX + 1] = {0}, best = 1, end = code->length - CALL - back, starts;
 
-	for (starts = 0; starts < STARTS && from + SYNC <= at; starts++)
-		votes[last_length(page, from++, at)]++;
+	for (starts = 0; starts < STARTS && starts + SYNC <= end; starts++)
+		votes[last_length(code, starts, end)]++;
 	for (unsigned length = 1; length <= X86_MAX; length++)
-		if (votes[length] > votes[best] || !best)
+		if (votes[length] > votes[best])
 			best = length;
 	return starts >= FEWEST && votes[best] * 10 >= starts * 9 ? best : 0;
 }
@@ -72,53 +80,60 @@ static bool innocuous(const struct x86 *insn)
 	return false;
 }
 
-static bool plain(struct window *window, const uint8_t *page, unsigned at)
+static bool plain(struct window *window, const struct code *code, unsigned at)
 {
-	unsigned length = length_before(page, at);
+	unsigned length = length_before(code, 0);
 	struct x86 insn;
 
-	if (length < WINDOW_JUMP - 2 || length > WINDOW_JUMP - 2 + WINDOW_PREFIXES)
+	if (length < WINDOW_JUMP - CALL || length > WINDOW_JUMP - CALL + WINDOW_PREFIXES ||
+	    length > at)
 		return false;
-	if (!x86_decode(&insn, page + at - length, length) || !innocuous(&insn))
+	if (!x86_decode(&insn, code->bytes + code->length - CALL - length, length) ||
+	    !innocuous(&insn))
 		return false;
 	*window = (struct window){
 		.form = WINDOW_PLAIN,
 		.length = (uint8_t)length,
 		.start = (uint16_t)(at - length),
-		.end = (uint16_t)(at + 2),
+		.end = (uint16_t)(at + CALL),
 		.at = (uint16_t)at,
 	};
 	return true;
 }
 
-#define FLAG_CMP  7  /* 80 3d rel32 ib */
-#define FLAG_FORM 11 /* and 74 or 75 rel8; 31 c0 */
+#define CMP  7 /* 80 3d rel32 ib */
+#define JUMP 2 /* 74 or 75 rel8 */
+#define XOR  2 /* 31 c0 */
+#define FORM (CMP + JUMP + XOR)
 
-static bool flag(struct window *window, const uint8_t *page, unsigned at)
+static bool flag(struct window *window, const struct code *code, unsigned at)
 {
-	const uint8_t *code = page + at - FLAG_FORM;
+	const uint8_t *cmp = code->bytes + code->length - CALL - FORM;
 
-	if (at < FLAG_FORM || code[0] != 0x80 || code[1] != 0x3d || (code[7] & 0xfe) != 0x74 ||
-	    code[9] != 0x31 || code[10] != 0xc0)
+	if (at < FORM || cmp[0] != 0x80 || cmp[1] != 0x3d || (cmp[CMP] & 0xfe) != 0x74 ||
+	    cmp[CMP + JUMP] != 0x31 || cmp[CMP + JUMP + 1] != 0xc0)
 		return false;
-	/* all four are instructions: the last vouches for itself, the others by step */
-	if (length_before(page, at) != 2 || length_before(page, at - 4) != FLAG_CMP)
+	if (length_before(code, 0) != XOR || length_before(code, XOR + JUMP) != CMP)
 		return false;
 	*window = (struct window){
 		.form = WINDOW_FLAG,
-		.length = FLAG_CMP,
-		.start = (uint16_t)(at - FLAG_FORM),
-		.end = (uint16_t)(at - FLAG_FORM + FLAG_CMP),
+		.length = CMP,
+		.start = (uint16_t)(at - FORM),
+		.end = (uint16_t)(at - FORM + CMP),
 		.at = (uint16_t)at,
 	};
 	return true;
 }
 
-bool window_find(struct window *window, const uint8_t *page, unsigned at)
+bool window_find(struct window *window, const uint8_t *bytes, unsigned length, unsigned at)
 {
-	if (at + 2 > PAGE || page[at] != 0x0f || page[at + 1] != 0x05)
+	const struct code code = {bytes, length};
+
+	if (length < FORM + CALL || length > WINDOW_LEAD)
 		return false;
-	return flag(window, page, at) || plain(window, page, at);
+	if (bytes[length - 2] != 0x0f || bytes[length - 1] != 0x05)
+		return false;
+	return flag(window, &code, at) || plain(window, &code, at);
 }
 
 /* --- the jump ------------------------------------------------------------------------- */
@@ -209,9 +224,6 @@ static void keep_r11(struct writer *w, uint8_t opcode)
 	relative(w, w->places->r11);
 }
 
-#define CONDITIONAL 2 /* bytes of je, jne rel8 */
-#define XOR	    2
-
 static void flag_trampoline(struct writer *w, const struct window *window, const uint8_t *page)
 {
 	const uint8_t *cmp = page + window->start;
@@ -219,7 +231,7 @@ static void flag_trampoline(struct writer *w, const struct window *window, const
 	int32_t displacement;
 
 	copy((uint8_t *)&displacement, cmp + 2, sizeof(displacement));
-	displacement -= FLAG_FORM + 2 - FLAG_CMP; /* from its end to behind the call */
+	displacement -= FORM + CALL - CMP; /* from its end to behind the call */
 	step(w, AT_INSIDE, false);
 	keep_r11(w, 0x89);
 	step(w, AT_INSIDE, false);
@@ -232,7 +244,7 @@ static void flag_trampoline(struct writer *w, const struct window *window, const
 	step(w, AT_BEHIND, true);
 	keep_r11(w, 0x8b);
 	step(w, AT_BEHIND, false);
-	BYTES(w, cmp[FLAG_CMP], (uint8_t)to_gate); /* the program's own condition */
+	BYTES(w, cmp[CMP], (uint8_t)to_gate); /* the program's own condition */
 	step(w, AT_BEHIND, false);
 	BYTES(w, 0x31, 0xc0); /* xor %eax, %eax */
 	enter_gate(w);

@@ -54,8 +54,11 @@ struct window {
 	uint16_t at;	/* offset of the system call */
 };
 
-/* Look at the system call at page[at] (4096 bytes). false: no window. */
-bool window_find(struct window *window, const uint8_t *page, unsigned at);
+/* Bytes to look at: as many as WINDOW_LEAD, the last two of them the system call's, which
+ * is `at` bytes from the beginning of its page; what is in front of that may be known or
+ * not. false: no window. */
+#define WINDOW_LEAD 96
+bool window_find(struct window *window, const uint8_t *code, unsigned length, unsigned at);
 
 /* Bytes page[window->start .. end) that jump through the pointer at `pointer`. */
 void window_patch(const struct window *window, uint32_t pointer, uint8_t *page);

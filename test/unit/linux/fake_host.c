@@ -41,14 +41,14 @@ static void unmap(mword va, uint64_t bytes)
 			p->pages[i] = p->pages[--p->count];
 }
 
-static void map(mword va, uint64_t bytes, int protection, uint64_t offset)
+static void map(mword va, uint64_t bytes, int protection, int file, uint64_t offset)
 {
 	struct fake_process *p = fake_process;
 
 	unmap(va, bytes);
 	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
 		assert_true(p->count < sizeof(p->pages) / sizeof(p->pages[0]));
-		p->pages[p->count++] = (struct fake_page){va + at, offset + at, protection};
+		p->pages[p->count++] = (struct fake_page){va + at, offset + at, protection, file};
 	}
 }
 
@@ -74,7 +74,7 @@ long fake_host_call(long nr, long a, long b, long c, long d, long e, long f)
 	case __NR_mmap:
 		fake_calls.maps++;
 		assert_int_equal(d & ~MAP_POPULATE, MAP_SHARED | MAP_FIXED);
-		map((mword)a, (uint64_t)b, (int)c, (uint64_t)f);
+		map((mword)a, (uint64_t)b, (int)c, (int)e, (uint64_t)f);
 		return a;
 	case __NR_munmap:
 		fake_calls.unmaps++;

@@ -8,11 +8,12 @@
 #define host_call6 fake_host_call
 long fake_host_call(long nr, long a, long b, long c, long d, long e, long f);
 
-/* A page that the host has mapped: from which offset of guest memory, with which rights. */
+/* A page that the host has mapped: from which offset of which file, with which rights. */
 struct fake_page {
 	mword va;
 	uint64_t offset;
 	int protection;
+	int file; /* descriptor */
 };
 
 /* One host process. */

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Changed copies of pages: who is shown them, and that nobody can write to their frames.
+ * With the host of fake_host.c, and a guest of 8 MiB that maps what it likes.
+ */
+#include "backends/linux/copies.h"
+
+#include "backends/linux/shadow.h"
+#include "test/unit/linux/fake_host.h"
+#include "vmm/backend.h"
+#include "vmm/memory.h"
+#include "vmm/vcpu.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#define MEMORY	  (8u << 20)
+#define TABLES_AT 0x1000
+#define FRAMES_AT 0x400000 /* two large pages of what pages are made of */
+
+#define CODE   UINT64_C(0x10000000) /* where applications execute, */
+#define ALIAS  UINT64_C(0x20000000) /* where they write */
+#define LINEAR (LAYOUT_KERNEL + 0x40000000)
+
+#define TEXT  (PTE_P | PTE_A | PTE_U)
+#define WRITE (PTE_P | PTE_A | PTE_D | PTE_U | PTE_W | PTE_NX)
+
+static uint8_t ram[MEMORY] __attribute__((aligned(4096)));
+static uint8_t memory[LAYOUT_COPY_BYTES];
+static uint64_t next_table;
+
+static struct shadow_tables tables, asleep;
+struct shadow_tables *const shadow = &tables;
+static struct fake_process processes[2];
+
+static uint64_t *word(uint64_t physical)
+{
+	return (uint64_t *)(void *)(ram + physical);
+}
+
+static uint64_t *entry_at(mword va, unsigned last)
+{
+	uint64_t table = TABLES_AT;
+
+	for (unsigned level = 39; level > last; level -= 9) {
+		uint64_t *entry = word(table + (va >> level & 511) * 8);
+
+		if (!*entry) {
+			assert_true(next_table < FRAMES_AT);
+			*entry = next_table | PTE_P | PTE_W | PTE_U;
+			next_table += PAGE_SIZE;
+		}
+		table = *entry & PTE_ADDR;
+	}
+	return word(table + (va >> last & 511) * 8);
+}
+
+static uint64_t frame(unsigned n)
+{
+	return FRAMES_AT + (uint64_t)n * PAGE_SIZE;
+}
+
+/* Frame n is at page n of each. */
+static mword page(mword base, unsigned n)
+{
+	return base + n * PAGE_SIZE;
+}
+
+static void guest_maps(mword base, unsigned n, uint64_t flags)
+{
+	*entry_at(page(base, n), PAGE_SHIFT) = flags ? frame(n) | flags : 0;
+}
+
+static bool touch(mword va, mword access)
+{
+	struct translation translation;
+	mword error;
+
+	if (!mmu_translate(gva(va), access, &translation, &error))
+		return false;
+	assert_true(shadow_fill(gva(va), &translation, access & ACCESS_WRITE));
+	return true;
+}
+
+static int rights_of(mword va)
+{
+	const struct fake_page *at = fake_mapped(va);
+
+	return at ? at->protection : -1;
+}
+
+static struct copy *copy_of(unsigned n)
+{
+	struct copy *copy = copies_make(frame(n));
+
+	shadow_catch_up();
+	return copy;
+}
+
+static bool shows(mword va, const struct copy *copy)
+{
+	const struct fake_page *at = fake_mapped(va);
+
+	return at && at->file == FD_COPIES && at->offset == copies_offset(copy) &&
+	       at->protection == (PROT_READ | PROT_EXEC);
+}
+
+static void forget_copies(void)
+{
+	for (unsigned i = 0; i < copies_end; i++)
+		if (copies[i].frame)
+			copies_drop(&copies[i], true);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	forget_copies();
+	copies_memory = memory;
+	memset(ram, 0, sizeof(ram));
+	memset(&tables, 0, sizeof(tables));
+	memset(processes, 0, sizeof(processes));
+	fake_process = &processes[0];
+	guest_memory = (struct guest_memory){ram, MEMORY};
+	vcpu = (struct vcpu){.cr0 = CR0_PE | CR0_PG | CR0_WP,
+			     .cr3 = TABLES_AT,
+			     .cr4 = CR4_PAE | CR4_PGE,
+			     .efer = EFER_LME | EFER_LMA | EFER_NXE};
+	next_table = TABLES_AT + PAGE_SIZE;
+	shadow_start();
+	shadow->copies_seen = copies_generation;
+	for (unsigned i = 0; i < 2; i++)
+		*entry_at(LINEAR + i * BLOCK_SIZE, BLOCK_SHIFT) =
+			(FRAMES_AT + i * BLOCK_SIZE) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS;
+	return 0;
+}
+
+static void code_shows_the_copy(void **state)
+{
+	struct copy *copy;
+
+	(void)state;
+	ram[frame(3) + 5] = 0x77;
+	guest_maps(CODE, 3, TEXT);
+	copy = copy_of(3);
+	assert_int_equal(copies_bytes(copy)[5], 0x77);
+	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page(CODE, 3), copy));
+	assert_int_equal(fake_placed, page(CODE, 3));
+	assert_int_equal(fake_mapped(LAYOUT_POINTERS)->file, FD_COPIES);
+	assert_ptr_equal(shadow_shown(gva(page(CODE, 3) + 9)), copy);
+}
+
+/* Data, code that may be written or was, code of the kernel: the frame. */
+static void others_show_the_frame(void **state)
+{
+	static const uint64_t flags[] = {TEXT | PTE_NX, TEXT | PTE_W, TEXT | PTE_D, PTE_P | PTE_A};
+
+	(void)state;
+	copy_of(3);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		guest_maps(CODE, 3, flags[i]);
+		shadow_flush_user();
+		assert_true(touch(page(CODE, 3), flags[i] & PTE_U ? ACCESS_USER : 0));
+		assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
+		assert_false(rights_of(page(CODE, 3)) & PROT_WRITE);
+	}
+}
+
+static void a_copy_takes_rights_away(void **state)
+{
+	(void)state;
+	guest_maps(ALIAS, 3, WRITE);
+	guest_maps(ALIAS, 4, WRITE);
+	assert_true(touch(page(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
+	assert_true(touch(page(ALIAS, 4), ACCESS_USER | ACCESS_WRITE));
+	assert_true(touch(page(LINEAR, 3), ACCESS_WRITE));
+	copy_of(3);
+	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
+	assert_int_equal(rights_of(page(ALIAS, 4)), PROT_READ | PROT_WRITE);
+	assert_false(rights_of(page(LINEAR, 3)) & PROT_WRITE);
+	assert_true(rights_of(page(LINEAR, 4)) & PROT_WRITE);
+	shadow_flush_user(); /* what the tables allow is not given back */
+	*entry_at(page(ALIAS, 3), PAGE_SHIFT) ^= PTE_G;
+	shadow_flush_page(gva(page(ALIAS, 3)));
+	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
+}
+
+static void a_write_drops_it(void **state)
+{
+	static const mword bases[] = {ALIAS, LINEAR};
+
+	(void)state;
+	for (unsigned n = 0; n < 2; n++) {
+		guest_maps(CODE, n, TEXT);
+		guest_maps(ALIAS, n, WRITE);
+		copy_of(n);
+		assert_true(touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH));
+		assert_true(touch(page(bases[n], n), ACCESS_READ));
+		assert_false(rights_of(page(bases[n], n)) & PROT_WRITE);
+		assert_non_null(copies_find(frame(n)));
+		assert_true(touch(page(bases[n], n), ACCESS_WRITE));
+		assert_null(copies_find(frame(n)));
+		assert_true(rights_of(page(bases[n], n)) & PROT_WRITE);
+		assert_null(fake_mapped(page(CODE, n)));
+		assert_true(touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH));
+		assert_int_equal(fake_mapped(page(CODE, n))->file, FD_RAM);
+		assert_null(copies_make(frame(n))); /* not again soon */
+	}
+}
+
+static void so_does_the_vmms(void **state)
+{
+	(void)state;
+	copy_of(6);
+	copy_of(7);
+	backend_before_store(gpa(frame(8)), 8);
+	assert_non_null(copies_find(frame(7)));
+	backend_before_store(gpa(frame(7) - 4), 8);
+	assert_null(copies_find(frame(6)));
+	assert_null(copies_find(frame(7)));
+}
+
+static void one_place_per_process(void **state)
+{
+	struct copy *copy;
+
+	(void)state;
+	guest_maps(CODE, 3, TEXT);
+	*entry_at(page(CODE, 9), PAGE_SHIFT) = frame(3) | TEXT;
+	copy = copy_of(3);
+	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_true(touch(page(CODE, 9), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page(CODE, 3), copy));
+	assert_int_equal(fake_mapped(page(CODE, 9))->file, FD_RAM);
+	guest_maps(CODE, 3, 0);
+	shadow_flush_user();
+	assert_true(touch(page(CODE, 9), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page(CODE, 9), copy));
+}
+
+static void the_guest_maps_over_the_pointers(void **state)
+{
+	(void)state;
+	guest_maps(CODE, 3, TEXT);
+	copy_of(3);
+	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	*entry_at(LAYOUT_POINTERS + 0x3000, PAGE_SHIFT) = frame(8) | WRITE;
+	assert_true(touch(LAYOUT_POINTERS + 0x3000, ACCESS_USER | ACCESS_WRITE));
+	assert_null(fake_mapped(page(CODE, 3)));
+	assert_null(fake_mapped(LAYOUT_POINTERS));
+	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
+}
+
+static void rights_that_are_taken(void **state)
+{
+	(void)state;
+	guest_maps(CODE, 3, TEXT);
+	copy_of(3);
+	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	guest_maps(CODE, 3, TEXT | PTE_NX);
+	shadow_flush_user();
+	assert_true(touch(page(CODE, 3), ACCESS_USER));
+	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
+	assert_int_equal(rights_of(page(CODE, 3)), PROT_READ);
+}
+
+/* --- any order ------------------------------------------------------------------------------ */
+
+#define PAGES 12
+
+/* The running process: no writable page of a frame that has a copy; copies where they may be
+ * shown, and the living only. */
+static void assert_sound(void)
+{
+	for (unsigned i = 0; i < fake_process->count; i++) {
+		const struct fake_page *at = &fake_process->pages[i];
+		struct translation now;
+
+		if (at->file == FD_RAM) {
+			assert_false(at->protection & PROT_WRITE && copies_find(at->offset));
+			continue;
+		}
+		if (at->va >= LAYOUT_POINTERS && at->va < LAYOUT_POINTERS_END)
+			continue;
+		assert_true(mmu_probe(gva(at->va), &now) && shadow_may_copy(&now));
+		assert_non_null(copies_find(now.address.v));
+		assert_int_equal(at->offset, copies_offset(copies_find(now.address.v)));
+	}
+}
+
+static void take_turns(void)
+{
+	static struct shadow_tables other;
+
+	memcpy(&other, &tables, sizeof(tables));
+	memcpy(&tables, &asleep, sizeof(tables));
+	memcpy(&asleep, &other, sizeof(tables));
+	fake_process = fake_process == &processes[0] ? &processes[1] : &processes[0];
+	space_replay();
+	shadow_catch_up();
+	shadow_flush_user();
+}
+
+static void step(unsigned n)
+{
+	static const uint64_t code[] = {0, TEXT, TEXT, TEXT | PTE_D, TEXT | PTE_W, TEXT | PTE_NX};
+	struct copy *copy = copies_find(frame(n));
+
+	switch (rand() % 8) {
+	case 0:
+		guest_maps(CODE, n, code[rand() % 6]);
+		shadow_flush_page(gva(page(CODE, n)));
+		break;
+	case 1:
+		guest_maps(ALIAS, n, rand() % 2 ? WRITE : 0);
+		shadow_flush_page(gva(page(ALIAS, n)));
+		break;
+	case 2:
+		if (!copy)
+			copies_make(frame(n));
+		shadow_catch_up();
+		break;
+	case 3:
+		touch(page(ALIAS, n), ACCESS_USER | (rand() % 4 ? 0 : ACCESS_WRITE));
+		break;
+	case 4:
+		touch(page(LINEAR, n), rand() % 8 ? 0 : ACCESS_WRITE);
+		break;
+	case 5:
+		if (copy && rand() % 4 == 0)
+			copies_drop(copy, true);
+		shadow_catch_up();
+		break;
+	case 6:
+		take_turns();
+		break;
+	default:
+		touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH);
+		break;
+	}
+}
+
+static void any_order(void **state)
+{
+	(void)state;
+	srand(11);
+	memcpy(&asleep, &tables, sizeof(tables));
+	for (unsigned i = 0; i < 6000; i++) {
+		step((unsigned)rand() % PAGES);
+		assert_sound();
+	}
+}
+
+/* Frames that others have not burnt. */
+static void the_pool_turns_over(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < 2 * LAYOUT_COPY_COUNT; n++) {
+		unsigned which = PAGES + n % 1000;
+		struct copy *copy = copies_find(frame(which));
+
+		if (!copy)
+			copy = copy_of(which);
+		assert_ptr_equal(copies_find(frame(which)), copy);
+		assert_true(copies_end <= LAYOUT_COPY_COUNT);
+		if (n % 3 == 0)
+			copies_drop(copy, true);
+		else if (n > 1000 && n % 5 == 0)
+			copies_evict();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(code_shows_the_copy, setup),
+		cmocka_unit_test_setup(others_show_the_frame, setup),
+		cmocka_unit_test_setup(a_copy_takes_rights_away, setup),
+		cmocka_unit_test_setup(a_write_drops_it, setup),
+		cmocka_unit_test_setup(so_does_the_vmms, setup),
+		cmocka_unit_test_setup(one_place_per_process, setup),
+		cmocka_unit_test_setup(the_guest_maps_over_the_pointers, setup),
+		cmocka_unit_test_setup(rights_that_are_taken, setup),
+		cmocka_unit_test_setup(any_order, setup),
+		cmocka_unit_test_setup(the_pool_turns_over, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
