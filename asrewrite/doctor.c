@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,7 +59,8 @@ static const struct argp argp = {
 	options,
 	parse,
 	NULL,
-	"Check that a compiler command really runs the wrapper, and that the wrapper annotates."
+	"Check that a compiler command really runs the wrapper, and that the wrapper annotates; "
+	"say whether this host can isolate guests."
 	"\vGive the command as the kernel's build uses it: --cc \"gcc -B/abs/dir/\". "
 	"gcc is silent about a -B directory that is relative, missing or holds no executable "
 	"`as'.\n\n"
@@ -302,6 +304,20 @@ static void examine_command(struct doctor *doctor)
 		check_object(doctor);
 }
 
+/* ---- the host, for `afterburn run' ---- */
+
+/* Not having them is no fault, but wants --no-isolation. */
+static void look_for_keys(void)
+{
+	int key = pkey_alloc(0, 0);
+
+	printf("%-5s %s\n", key < 0 ? "note" : "ok",
+	       key < 0 ? "no memory protection keys: `afterburn run' needs --no-isolation here"
+		       : "memory protection keys: `afterburn run' isolates the guest's kernel");
+	if (key >= 0)
+		pkey_free(key);
+}
+
 int ab_cmd_doctor(int argc, char **argv)
 {
 	struct doctor doctor = {0};
@@ -320,6 +336,7 @@ int ab_cmd_doctor(int argc, char **argv)
 	}
 	if (doctor.cc)
 		examine_command(&doctor);
+	look_for_keys();
 	if (doctor.failures)
 		printf("%d problem%s\n", doctor.failures, doctor.failures == 1 ? "" : "s");
 	else
