@@ -10,6 +10,7 @@
  * begun to change, and the system call is done in C. So nothing here commits.
  */
 #include "backends/linux/gate.h"
+#include "backends/linux/keys.h"
 #include <vmm/offsets.inc>
 
 #define VCPU(field)	vcpu + VCPU_##field(%rip)
@@ -63,9 +64,59 @@ gate_rax:
 	cmpb	$0, one(%rip)			# 1 - 0: no flag is set
 	jmp	*VCPU(LSTAR)
 
+/* The same with protection keys: as vmm_gate as soon as they are open. What `wrpkru` needs
+ * is kept where the application's rights are enough; `mov` leaves its flags alone. Whoever
+ * jumps behind the first instructions makes a system call with other registers.
+ */
+	.globl	vmm_gate_keys, gate_keys_open
+	.type	vmm_gate_keys, @function
+vmm_gate_keys:
+	movq	%rax, gate_kept(%rip)
+	movq	%rdx, gate_kept + 8(%rip)
+gate_keys_kept:
+	movq	%rcx, %r11
+gate_keys_moved:
+	movl	$0, %eax
+	movl	$0, %ecx
+	movl	$0, %edx
+	wrpkru					# all keys open
+gate_keys_open:
+	movq	%rsp, SCRATCH(2)
+gate_keys_stack:
+	leaq	FRAME(5), %rsp
+	pushfq					# FRAME(4)
+gate_keys_flags:
+	testl	%eax, %eax			# jumped to with another value?
+	jnz	keys_refuse
+	movq	SCRATCH(2), %rsp
+	movq	%r11, %rcx
+	movq	gate_kept + 8(%rip), %rdx
+	movq	gate_kept(%rip), %rax
+	movq	%rax, SCRATCH(0)
+gate_keys_done:
+	movq	FRAME(4), %r11
+	jmp	gate_rax
+
+/* What takes the trap goes there with the application's rights. rcx and r11 are the
+ * system call's to change. */
+gate_slow_keys:
+	leaq	-2(%rcx), %rax
+	movq	%rax, FRAME(0)
+	movq	VCPU(HOST_CS), %rax
+	movq	%rax, FRAME(1)
+	movq	%r11, FRAME(2)
+	movq	SCRATCH(2), %rax
+	movq	%rax, FRAME(3)
+	movq	VCPU(HOST_SS), %rax
+	movq	%rax, FRAME(4)
+	movq	SCRATCH(0), %rax
+	jmp	vmm_user_exit
+
 /* To where the system call was, which traps. rcx, which it will set to this but for two
  * bytes, is seen before that only by who is interrupted at that very instruction. */
 gate_slow:
+	testb	$EXIT_KEYS, exit_work(%rip)
+	jnz	gate_slow_keys
 	leaq	FRAME(4), %rsp
 	popfq
 	movq	SCRATCH(2), %rsp
@@ -106,7 +157,15 @@ gate_ranges:
 	range	vmm_gate, gate_stack
 	range	gate_stack, gate_flags, GATE_RSP
 	range	gate_flags, gate_rax, GATE_RSP|GATE_FLAGS
-	range	gate_rax, gate_back, GATE_RSP|GATE_FLAGS|GATE_RAX
+	range	gate_rax, vmm_gate_keys, GATE_RSP|GATE_FLAGS|GATE_RAX
+	range	vmm_gate_keys, gate_keys_kept
+	range	gate_keys_kept, gate_keys_moved, GATE_KEPT
+	range	gate_keys_moved, gate_keys_stack, GATE_KEPT|GATE_NEXT
+	range	gate_keys_stack, gate_keys_flags, GATE_RSP|GATE_KEPT|GATE_NEXT
+	range	gate_keys_flags, gate_keys_done, GATE_RSP|GATE_FLAGS|GATE_KEPT|GATE_NEXT
+	range	gate_keys_done, gate_slow_keys, GATE_RSP|GATE_FLAGS|GATE_RAX
+	range	gate_slow_keys, gate_slow, GATE_RSP|GATE_FLAGS11|GATE_RAX
+	range	gate_slow, gate_back, GATE_RSP|GATE_FLAGS|GATE_RAX
 	range	gate_back, vmm_gate_end, GATE_BACK
 gate_ranges_end:
 

@@ -43,8 +43,10 @@ struct place {
 	mword other; /* behind the displaced instruction */
 };
 
-static struct place places[SITES] PRIVATE;
-static mword kept_r11 PRIVATE;
+/* Trampolines read and write with the application's rights. */
+static struct place places[SITES] READABLE;
+static mword kept_r11 OPEN;
+mword gate_kept[2] OPEN;
 
 void gates_start(void)
 {
@@ -120,7 +122,7 @@ static void write_site(struct site *site, struct copy *copy, const uint8_t *page
 		.next = (mword)&places[index].next,
 		.other = (mword)&places[index].other,
 		.r11 = (mword)&kept_r11,
-		.gate = (mword)vmm_gate,
+		.gate = (mword)(shared->isolation ? vmm_gate_keys : vmm_gate),
 	};
 
 	window_trampoline(&site->window, page, &where, copies_memory + (trampoline - LAYOUT_GATES),
@@ -209,8 +211,8 @@ void gates_syscall(void)
 	gva_t va = gva(vcpu.regs.rip - OPCODE);
 	const struct copy *copy;
 
-	if (shared->no_gates || shared->isolation || (vcpu.regs.rflags & FLAG_TF) ||
-	    !mmu_probe(va, &at) || !shadow_may_copy(&at))
+	if (shared->no_gates || (vcpu.regs.rflags & FLAG_TF) || !mmu_probe(va, &at) ||
+	    !shadow_may_copy(&at))
 		return;
 	copy = copies_find(at.address.v & PAGE_MASK);
 	if (!copy || !site_at(copy, at.address.v % PAGE_SIZE)) {
@@ -299,6 +301,12 @@ static void settle_gate(uint16_t saved)
 {
 	struct regs *regs = &vcpu.regs;
 
+	if (saved & GATE_NEXT)
+		regs->gpr[RCX] = regs->gpr[R11];
+	if (saved & GATE_KEPT) {
+		regs->gpr[RAX] = gate_kept[0];
+		regs->gpr[RDX] = gate_kept[1];
+	}
 	if (saved & GATE_RAX)
 		regs->gpr[RAX] = vcpu.scratch[0];
 	if (saved & GATE_RSP)
@@ -307,6 +315,8 @@ static void settle_gate(uint16_t saved)
 	vcpu.vif = 1;
 	if (saved & GATE_FLAGS)
 		regs->rflags = vcpu.iret_frame[4];
+	if (saved & GATE_FLAGS11)
+		regs->rflags = regs->gpr[R11];
 	regs->rflags |= FLAG_IF;
 	do_syscall(regs->gpr[RCX] + (saved & GATE_BACK ? OPCODE : 0));
 }
@@ -316,7 +326,14 @@ bool gates_inside(mword rip)
 	return !vcpu.in_vmm && rip - (mword)vmm_gate < (mword)(vmm_gate_end - vmm_gate);
 }
 
-bool gates_settle(void)
+/* With an application's rights it is in the gate by its own jump, unless they are about
+ * to change; what is kept for the others is none of its business. */
+static bool jumped(mword rip, bool application)
+{
+	return application && rip - (mword)vmm_gate_keys >= (mword)(gate_keys_open - vmm_gate_keys);
+}
+
+bool gates_settle(bool application)
 {
 	const struct window_step *step;
 	struct site *site;
@@ -325,6 +342,8 @@ bool gates_settle(void)
 	step = step_at(rip, &site);
 	if (step)
 		return settle_trampoline(step, site);
+	if (jumped(rip, application))
+		return false;
 	for (const struct gate_range *at = gate_ranges; at < gate_ranges_end; at++)
 		if (rip - ((mword)&at->first + (mword)(int64_t)at->first) < at->length) {
 			settle_gate(at->saved);

@@ -42,8 +42,9 @@ void gates_drop(struct copy *copy);
 bool gates_own_trap(struct sigcontext *at);
 
 /* vcpu.regs was saved: from a trampoline or the gate to an address of the guest's.
- * True: by doing the system call. */
-bool gates_settle(void);
+ * `application`: protection keys gave it an application's rights. True: by doing the
+ * system call. */
+bool gates_settle(bool application);
 
 /* #UD or #GP of an application: control came to a patched site otherwise than from
  * above. True: settled. */

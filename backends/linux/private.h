@@ -12,6 +12,8 @@
 /* The same, and the host's kernel or the last instructions before an application read
  * it with the application's rights: applications may read but not write it. */
 #define READABLE __attribute__((section(".bss.readable")))
+/* The same, written with the application's rights: it may change this at any time. */
+#define OPEN __attribute__((section(".bss.open")))
 
 extern struct shared *const shared; /* at a fixed address */
 

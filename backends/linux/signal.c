@@ -54,7 +54,7 @@ extern const char vmm_user_exit_end[], keys_exit_saved[], keys_exit_end[];
 extern const char load_state[], load_state_refused[];
 extern const char vmm_text_start[], vmm_text_end[];
 
-uint8_t altstack[ALTSTACK_BYTES] __attribute__((section(".bss.altstack"), aligned(4096)));
+uint8_t altstack[ALTSTACK_BYTES] OPEN __attribute__((aligned(4096)));
 uint64_t signal_nonce;
 
 /* What the second part of a handler needs of the first one's frame. */
@@ -63,6 +63,8 @@ static struct {
 	unsigned arch;
 	mword call; /* address of a system call's instruction */
 	mword rip, cr2, trap, error;
+	bool application; /* had its rights (keys.c) */
+	bool goes_on;	  /* where it is: nothing is to be told */
 } event;
 
 enum where {
@@ -201,7 +203,9 @@ static void system_call(void)
 /* The second part: vcpu.regs and `event` say all. */
 void signal_guest(void)
 {
-	if (gates_settle() || event.number == SIGUSR1)
+	if (event.goes_on && !vcpu.pending)
+		return;
+	if (gates_settle(event.application) || event.goes_on || event.number == SIGUSR1)
 		return; /* vmm_resume looks at what is pending */
 	if (event.number == SIGSYS) {
 		system_call();
@@ -263,9 +267,13 @@ static bool refused_state(struct sigcontext *at)
 	return true;
 }
 
+/* As 1, but it goes on where it is: by the way out, which closes the keys again. */
+#define RESUME 2
+
 static int exception(int number, struct sigcontext *at)
 {
 	enum where place = keys_application(at) ? IN_GUEST : where(at->rip);
+	bool resume = false;
 
 	if (place == IN_STUB)
 		return stub_fault(at);
@@ -275,10 +283,13 @@ static int exception(int number, struct sigcontext *at)
 	if (place == IN_COMMIT || (place == IN_VMM && (vcpu.in_vmm || vcpu.cpl == 0)))
 		bug(number, at);
 	check_rights(at);
-	if (number != SIGSYS && gates_own_trap(at))
-		return 0;
+	if (number != SIGSYS && gates_own_trap(at)) {
+		if (!keys_application(at))
+			return 0;
+		resume = true;
+	}
 	save_registers(at);
-	return 1;
+	return resume ? RESUME : 1;
 }
 
 static void keep_event(int number, const siginfo_t *info, const struct sigcontext *at)
@@ -291,6 +302,7 @@ static void keep_event(int number, const siginfo_t *info, const struct sigcontex
 	event.cr2 = at->cr2;
 	event.trap = at->trapno;
 	event.error = at->err;
+	event.application = keys_application(at);
 }
 
 /* The first part. Returns 1 if the guest was interrupted: its registers are in
@@ -309,11 +321,12 @@ int signal_handle(int number, siginfo_t *info, struct ucontext *context)
 		return 0;
 	}
 	guest = number == SIGUSR1 ? interrupted(at) : exception(number, at);
-	if (guest) {
-		vcpu.in_vmm = 1;
-		keep_event(number, info, at);
-	}
-	return guest;
+	if (!guest)
+		return 0;
+	vcpu.in_vmm = 1;
+	keep_event(number, info, at);
+	event.goes_on = guest == RESUME;
+	return 1;
 }
 
 static void handle(int number)

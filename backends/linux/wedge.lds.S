@@ -33,7 +33,7 @@ SECTIONS
 		*(.bss.private)
 		. = ALIGN(4096);
 		vmm_private_end = .;
-		*(.bss.altstack)
+		*(.bss.open)
 		. = ALIGN(4096);
 		vmm_readable_start = .;
 		*(.bss.readable)
