@@ -64,6 +64,9 @@ void fpu_restore(const void *area);
 /* resume.S: forget the stack, go on at vmm_resume. */
 _Noreturn void resume_guest(void);
 
+/* cpuids.c: #GP of an application, perhaps at its cpuid */
+void cpuids_trapped(void);
+
 /* console.c */
 void console_flush(void);
 

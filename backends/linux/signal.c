@@ -216,6 +216,8 @@ void signal_guest(void)
 	count(COUNT_SIGSEGV);
 	if ((event.trap == VECTOR_UD || event.trap == VECTOR_GP) && gates_trapped())
 		return;
+	if (event.trap == VECTOR_GP && vcpu.cpl == 3)
+		cpuids_trapped();
 	if (is_vsyscall(event.rip))
 		vsyscall(event.rip);
 	else if (event.trap == VECTOR_PF)

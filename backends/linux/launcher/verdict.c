@@ -200,6 +200,7 @@ void run_print_stats(const struct run *run)
 		[COUNT_COPIES] = "pages of applications copied for call gates",
 		[COUNT_COPIES_DROPPED] = "copies dropped, mostly for a write to the page",
 		[COUNT_GATES] = "system call sites that became call gates",
+		[COUNT_CPUIDS] = "applications' cpuid made to trap at once",
 		[COUNT_GATE_TRAPS] = "traps at such sites (restarts, jumps to them)",
 	};
 	const struct shared *shared = run->shared;
