@@ -45,8 +45,9 @@ struct block {
 struct half {
 	uint32_t count;
 	struct block blocks[BLOCKS];
-	uint32_t hash[HASH_SLOTS]; /* index + 1 */
+	uint16_t hash[HASH_SLOTS]; /* index + 1; small, for all of it is touched in time */
 };
+_Static_assert(BLOCKS < UINT16_MAX, "an index and one more fits");
 
 struct shadow_tables {
 	struct half half[2]; /* the kernel's, the applications' */

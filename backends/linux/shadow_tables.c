@@ -26,7 +26,7 @@ static uint32_t distance(const struct half *half, uint32_t at)
 }
 
 /* The place in the hash where the block of `va` is, or would be. */
-static uint32_t *block_slot(struct half *half, mword va)
+static uint16_t *block_slot(struct half *half, mword va)
 {
 	uint64_t number = va >> BLOCK_SHIFT;
 	uint32_t at = hash_of(number);
@@ -88,7 +88,7 @@ void block_remove(struct block *block)
 	block_forget(block);
 	hash_remove(half, (uint32_t)(block_slot(half, va) - half->hash));
 	if (block != last) {
-		*block_slot(half, block_address(last)) = (uint32_t)(block - half->blocks) + 1;
+		*block_slot(half, block_address(last)) = (uint16_t)(block - half->blocks + 1);
 		*block = *last;
 	}
 	half->count--;
@@ -135,7 +135,7 @@ struct block *block_make(mword va)
 		evict_all();
 	block = &half->blocks[half->count];
 	*block = (struct block){.number = va >> BLOCK_SHIFT};
-	*block_slot(half, va) = ++half->count;
+	*block_slot(half, va) = (uint16_t)++half->count;
 	return block;
 }
 
