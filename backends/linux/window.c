@@ -129,7 +129,7 @@ bool window_find(struct window *window, const uint8_t *bytes, unsigned length, u
 {
 	const struct code code = {bytes, length};
 
-	if (length < FORM + CALL || length > WINDOW_LEAD)
+	if (length < FORM + CALL || length > WINDOW_LEAD || at + CALL > PAGE_SIZE)
 		return false;
 	if (bytes[length - 2] != 0x0f || bytes[length - 1] != 0x05)
 		return false;

@@ -23,6 +23,7 @@ static void use(const struct window *window, const uint8_t *code, unsigned lengt
 	uint8_t *trampoline = malloc(WINDOW_TRAMPOLINE), *page = calloc(1, PAGE);
 	unsigned at = window->at, known = length - 2 < at ? length - 2 : at, count = 0;
 
+	check(at + 2 <= PAGE);
 	memcpy(page + at - known, code + length - 2 - known, known + 2);
 	check(window->start + window->length <= at && window->end <= at + 2);
 	check(window->end - window->start >= WINDOW_JUMP);
@@ -49,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 4)
 		return 0;
 	length = size - 2 > WINDOW_LEAD ? WINDOW_LEAD : (unsigned)size - 2;
-	at = (data[0] | (unsigned)data[1] << 8) % (PAGE - 1);
+	at = (data[0] | (unsigned)data[1] << 8) % PAGE;
 	code = malloc(length);
 	memcpy(code, data + 2, length);
 	if (length >= 2) {

@@ -90,6 +90,8 @@ static void windows_lie_in_one_page(void **state)
 		assert_int_equal(find(&samples[0], at, &window), at >= 5);
 		assert_int_equal(find(&samples[8], at, &window), at >= 11);
 	}
+	assert_true(find(&samples[0], PAGE - 2, &window));
+	assert_false(find(&samples[0], PAGE - 1, &window)); /* nor does half a system call */
 }
 
 /* Bytes in front that fit but are the end of a longer instruction. */
