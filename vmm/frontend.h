@@ -31,6 +31,10 @@ void vmm_exception(unsigned vector, mword error);
  * on (accessed and dirty bits are set already). false: the guest has its #PF. */
 bool vmm_page_fault(gva_t va, mword error, struct translation *translation);
 
+/* An application stands at an instruction that the back-end cannot let run as others do:
+ * emulate it if it is sensitive. false: it is innocuous. */
+bool vmm_application_instruction(void);
+
 /* An application executed `syscall`, regs.rip behind it. */
 void vmm_syscall(void);
 

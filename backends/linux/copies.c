@@ -2,6 +2,7 @@
 /* The pool of changed copies. copies.h explains. */
 #include "backends/linux/copies.h"
 
+#include "backends/linux/code.h"
 #include "backends/linux/gates.h"
 #include "backends/linux/private.h"
 #include "vmm/backend.h"
@@ -109,6 +110,7 @@ void backend_before_store(gpa_t address, size_t length)
 	for (uint64_t frame = address.v & PAGE_MASK; frame <= last; frame += PAGE_SIZE) {
 		struct copy *copy = copies_find(frame);
 
+		code_written(frame);
 		if (!copy)
 			continue;
 		copies_drop(copy, false);

@@ -31,6 +31,7 @@
 #define LAYOUT_THUNKS		0x087f00000000 /* writable alias of the VMM's thunks */
 #define LAYOUT_SHARED		0x087f10000000 /* struct shared */
 #define LAYOUT_COPIES		0x087f20000000 /* all of FD_COPIES, writable */
+#define LAYOUT_FRAMES		0x087f40000000 /* a byte for each frame of guest memory (code.h) */
 #define LAYOUT_KERNEL		0x088000000000 /* guest kernel addresses begin here */
 #define LAYOUT_VMM		0x7dff80000000
 #define LAYOUT_PRIVATE		0x7dff80200000 /* per process: stacks, shadow tables */

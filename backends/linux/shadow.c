@@ -19,6 +19,7 @@
  */
 #include "backends/linux/shadow.h"
 
+#include "backends/linux/code.h"
 #include "backends/linux/host.h"
 #include "vmm/backend.h"
 #include "vmm/memory.h"
@@ -37,7 +38,8 @@ static bool may_map(mword va)
 
 uint64_t entry_for(const struct translation *translation, uint64_t frame)
 {
-	bool write = translation->writable && translation->dirty && !(frame && copies_find(frame));
+	bool write = translation->writable && translation->dirty &&
+		     !(frame && copies_find(frame)) && !code_watched(frame);
 
 	return frame | MAY_READ | (write ? MAY_WRITE : 0) |
 	       (translation->executable ? MAY_EXEC : 0);
@@ -90,6 +92,7 @@ static bool belongs(const struct run *run, const struct leaf *leaf, unsigned ind
 {
 	return (run->entries[index] & run->alike) == (entry & run->alike) &&
 	       (entry & PTE_ADDR) + PAGE_SIZE <= guest_memory.size &&
+	       !(entry & PTE_W && code_watched(entry & PTE_ADDR)) &&
 	       !(leaf && leaf->used[index / 64] & BIT(index % 64)) &&
 	       !copies_find(entry & PTE_ADDR);
 }
@@ -177,6 +180,28 @@ static bool fill_copy(mword va, const struct translation *translation, const str
 	return true;
 }
 
+/* What applications execute: executable or writable (code.h). */
+static bool fill_code(mword va, const struct translation *translation, bool write)
+{
+	unsigned index = page_index(va), pages;
+	uint64_t frame = translation->address.v & PAGE_MASK, entry;
+	const struct copy *copy;
+	struct run run;
+
+	find_run(va, translation, &run);
+	pages = write ? 0 : code_run(va, frame, run.to - index);
+	copy = pages ? shadow_copy_for(va, translation) : NULL;
+	if (copy && code_copy(va, copy))
+		return fill_copy(va, translation, copy);
+	entry = entry_for(translation, frame) & ~(pages ? MAY_WRITE : MAY_EXEC);
+	pages = pages ? pages : 1;
+	if (!map_guest(va, pages * PAGE_SIZE, entry, MAP_POPULATE))
+		return false;
+	remember(va, pages, entry, run.entries ? run.entries + index : &translation->entry,
+		 run.path);
+	return true;
+}
+
 static bool large_neighbour(mword va, uint64_t frame, uint64_t rights)
 {
 	struct translation next;
@@ -211,6 +236,7 @@ static bool fill_large(mword va, const struct translation *translation)
 	for (uint64_t at = 0; at < bytes; at += BLOCK_SIZE)
 		mark_large(va + at, (frame + at) | rights);
 	shadow_protect_run(va, frame | rights, bytes);
+	code_protect(va, bytes, frame | rights);
 	return true;
 }
 
@@ -248,6 +274,10 @@ static bool fill(mword va, const struct translation *translation, bool write)
 	if (frame >= guest_memory.size) {
 		fill_open_bus(va, translation, write);
 		return true;
+	}
+	if (code_frames && is_user(va) && translation->executable) {
+		shadow_give_way(va, PAGE_SIZE);
+		return fill_code(va, translation, write);
 	}
 	if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size) {
 		shadow_give_way(va & ~(BLOCK_SIZE - 1), BLOCK_SIZE);

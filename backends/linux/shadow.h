@@ -96,6 +96,9 @@ struct leaf *leaf_with(mword va);
  * for that; what is in hand of other blocks is then void. */
 struct block *block_make(mword va);
 struct leaf *leaf_make(mword va);
+/* Of all pages that are mapped by themselves, in one half. */
+void shadow_each_page(bool user, void (*visit)(struct leaf *leaf, unsigned index, mword va));
+
 void block_forget(struct block *block); /* not what it has mapped */
 void block_remove(struct block *block); /* the same, and out of the tables */
 

@@ -161,23 +161,6 @@ static void catch_up_page(struct leaf *leaf, unsigned index, mword va)
 	}
 }
 
-static void each_page(bool user, void (*visit)(struct leaf *leaf, unsigned index, mword va))
-{
-	struct half *half = &shadow->half[user];
-
-	for (uint32_t i = 0; i < half->count; i++) {
-		struct leaf *leaf = half->blocks[i].leaf ? leaf_of(&half->blocks[i]) : NULL;
-		mword va = block_address(&half->blocks[i]);
-
-		for (unsigned word = 0; leaf && word < BLOCK_PAGES / 64; word++)
-			for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
-				unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
-
-				visit(leaf, index, va + index * PAGE_SIZE);
-			}
-	}
-}
-
 static void unshow_page(struct leaf *leaf, unsigned index, mword va)
 {
 	if (leaf->page[index].entry & SHOWS_COPY)
@@ -186,7 +169,7 @@ static void unshow_page(struct leaf *leaf, unsigned index, mword va)
 
 static void unshow_all(void)
 {
-	each_page(true, unshow_page);
+	shadow_each_page(true, unshow_page);
 }
 
 static void protect_everywhere(uint64_t frame)
@@ -207,8 +190,8 @@ void shadow_catch_up(void)
 	for (unsigned i = 0; i < copies_end; i++)
 		if (copies[i].frame && copies[i].generation > shadow->copies_seen)
 			protect_everywhere(copies[i].frame);
-	each_page(false, catch_up_page);
-	each_page(true, catch_up_page);
+	shadow_each_page(false, catch_up_page);
+	shadow_each_page(true, catch_up_page);
 	shadow->copies_seen = copies_generation;
 	gate_serialize();
 }

@@ -52,6 +52,23 @@ struct leaf *leaf_with(mword va)
 	return leaf && leaf->used[page_index(va) / 64] & BIT(page_index(va) % 64) ? leaf : NULL;
 }
 
+void shadow_each_page(bool user, void (*visit)(struct leaf *leaf, unsigned index, mword va))
+{
+	struct half *half = &shadow->half[user];
+
+	for (uint32_t i = 0; i < half->count; i++) {
+		struct leaf *leaf = half->blocks[i].leaf ? leaf_of(&half->blocks[i]) : NULL;
+		mword va = block_address(&half->blocks[i]);
+
+		for (unsigned word = 0; leaf && word < BLOCK_PAGES / 64; word++)
+			for (uint64_t bits = leaf->used[word]; bits; bits &= bits - 1) {
+				unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+				visit(leaf, index, va + index * PAGE_SIZE);
+			}
+	}
+}
+
 void block_forget(struct block *block)
 {
 	block->large = 0;

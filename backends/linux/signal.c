@@ -22,6 +22,7 @@
 #include "backends/linux/keys.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
+#include "backends/linux/step.h"
 #include "vmm/backend.h"
 #include "vmm/entry.h"
 #include "vmm/frontend.h"
@@ -137,6 +138,8 @@ static void page_fault(void)
 		 * application's fault, as far as the guest can be told. */
 		if (!shadow_fill(gva(event.cr2), &translation, error & ACCESS_WRITE))
 			trap_raise(VECTOR_GP, 0);
+		else if (application)
+			step_look(event.cr2, error);
 		return;
 	}
 	count(COUNT_GUEST_FAULTS);
@@ -203,6 +206,8 @@ static void system_call(void)
 /* The second part: vcpu.regs and `event` say all. */
 void signal_guest(void)
 {
+	bool stepped = step_end(event.number == SIGTRAP && event.trap == VECTOR_DB);
+
 	if (event.goes_on && !vcpu.pending)
 		return;
 	if (gates_settle(event.application) || event.goes_on || event.number == SIGUSR1)
@@ -213,6 +218,8 @@ void signal_guest(void)
 	}
 	if (event.number == SIGBUS && event.trap != VECTOR_AC)
 		end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
+	if (stepped)
+		return;
 	count(COUNT_SIGSEGV);
 	if ((event.trap == VECTOR_UD || event.trap == VECTOR_GP) && gates_trapped())
 		return;

@@ -15,6 +15,7 @@
  * directory which has no applications any more, else one more process, or at last the one
  * unused for longest.
  */
+#include "backends/linux/code.h"
 #include "backends/linux/confine.h"
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
@@ -166,6 +167,7 @@ static _Noreturn void activate(void)
 	flush_user = true;
 	space_replay();
 	shadow_catch_up();
+	code_catch_up();
 	fpu_restore(fpu);
 	resume_guest();
 }
@@ -254,6 +256,7 @@ static void spawn(uint32_t slot)
 
 	space_replay();
 	shadow_catch_up();
+	code_catch_up();
 	shadow_warm();
 	pid = host_call5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start of a machine: from execve to the zygote's loop. */
+#include "backends/linux/code.h"
 #include "backends/linux/confine.h"
 #include "backends/linux/gates.h"
 #include "backends/linux/host.h"
@@ -182,6 +183,7 @@ void start_c(void)
 	shadow_start();
 	processor_start();
 	keys_start();
+	code_start();
 	signal_start();
 	gates_start();
 	vmm_tsc_khz = shared->tsc_khz;

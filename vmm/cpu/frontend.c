@@ -102,6 +102,12 @@ void vmm_exception(unsigned vector, mword error)
 	trap_raise(vector, error);
 }
 
+bool vmm_application_instruction(void)
+{
+	flags_sync();
+	return emulate_here();
+}
+
 /* The real processor's U bit says nothing: kernel and applications both run as user. */
 bool vmm_page_fault(gva_t va, mword error, struct translation *translation)
 {

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A page that must not be executable (code.h) is, for one instruction that was looked
+ * at, with the trap flag set. It is neither WRPKRU, which is undefined on the guest's
+ * processor, nor XRSTOR, nor one that the trap flag would show in (pushf) or that puts
+ * the trap off (mov ss): these are emulated. Whatever happens next, the page is closed
+ * before anything else of the guest's runs; until then no interrupt is delivered, as
+ * behind `sti`: the trap flag is not the guest's and must not be seen in a frame.
+ *
+ * Costs two signals, about 3 us: for programs with an unlucky constant, and for a dynamic
+ * linker's own xrstor.
+ */
+#include "backends/linux/step.h"
+
+#include "backends/linux/code.h"
+#include "backends/linux/private.h"
+#include "backends/linux/scan.h"
+#include "vmm/frontend.h"
+#include "vmm/insn.h"
+#include "vmm/trap.h"
+#include "vmm/vcpu.h"
+
+static struct {
+	bool active, guest_tf;
+	unsigned pages;
+	mword page[2];
+} step PRIVATE;
+
+static bool is_prefix(uint8_t byte)
+{
+	static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
+					   0x66, 0x67, 0xf0, 0xf2, 0xf3};
+
+	for (size_t i = 0; i < sizeof(prefixes); i++)
+		if (byte == prefixes[i])
+			return true;
+	return (byte & 0xf0) == 0x40; /* REX */
+}
+
+/* What stands at the instruction pointer. Bytes that are not there cannot be executed. */
+static enum scan_kind what(void)
+{
+	uint8_t bytes[INSN_MAX + 3] = {0};
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < INSN_MAX; i++)
+		if (!guest_peek(gva(vcpu.regs.rip + i), &bytes[i], 1))
+			break;
+	while (at < INSN_MAX && is_prefix(bytes[at]))
+		at++;
+	return scan_at(bytes + at);
+}
+
+static void open(mword va)
+{
+	if (!code_executable(va) && code_open(va))
+		step.page[step.pages++] = va & PAGE_MASK;
+}
+
+static void begin(void)
+{
+	mword rip = vcpu.regs.rip, last = rip + INSN_MAX - 1;
+
+	enum scan_kind kind = what();
+
+	if (kind == SCAN_WRPKRU) {
+		trap_raise(VECTOR_UD, 0);
+		return;
+	}
+	if (vmm_application_instruction())
+		return;
+	if (kind == SCAN_XRSTOR) {
+		trap_raise(VECTOR_UD, 0);
+		return;
+	}
+	step.pages = 0;
+	open(rip);
+	if ((rip ^ last) & PAGE_MASK)
+		open(last);
+	step.guest_tf = vcpu.regs.rflags & FLAG_TF;
+	step.active = true;
+	vcpu.regs.rflags |= FLAG_TF;
+	vcpu.shadow = 1;
+	vcpu.shadow_rip = rip;
+}
+
+static bool same_frame(mword a, mword b)
+{
+	struct translation one, two;
+
+	return mmu_probe(gva(a), &one) && mmu_probe(gva(b), &two) &&
+	       !((one.address.v ^ two.address.v) & PAGE_MASK);
+}
+
+void step_look(mword va, mword error)
+{
+	mword rip = vcpu.regs.rip;
+
+	if (!code_frames)
+		return;
+	if (error & ACCESS_FETCH ? !code_executable(va)
+				 : error & ACCESS_WRITE && (same_frame(va, rip) ||
+							    same_frame(va, rip + INSN_MAX - 1)))
+		begin();
+}
+
+bool step_end(bool debug)
+{
+	if (!step.active)
+		return false;
+	step.active = false;
+	while (step.pages)
+		code_close(step.page[--step.pages]);
+	vcpu.shadow = 0;
+	if (step.guest_tf)
+		return false;
+	vcpu.regs.rflags &= ~(mword)FLAG_TF;
+	return debug;
+}

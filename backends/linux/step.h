@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One instruction of an application, in a page that it may not execute (code.h). */
+#ifndef AFTERBURN_BACKENDS_LINUX_STEP_H
+#define AFTERBURN_BACKENDS_LINUX_STEP_H
+
+#include "vmm/types.h"
+
+/* An application's access at `va` was made possible, as far as code.h allows. Can its
+ * instruction go on by that, or does it take a step? */
+void step_look(mword va, mword error);
+
+/* The application was interrupted, by a debug exception or by something else. true: by
+ * nothing but the end of a step. */
+bool step_end(bool debug);
+
+#endif
