@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xrstor of the guest's kernel (SDM 1, 13.8), where the back-end wants it.
+/* xrstor of the guest's kernel (SDM 1, 13.8), where the back-end wants it, and of
+ * applications, where it does not let them execute it.
  *
  * The state that it loads is in the real processor. The instruction itself is innocuous
  * but for one component, the rights of protection keys: a back-end that keeps
