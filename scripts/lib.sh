@@ -10,6 +10,7 @@ AB_PROG=$(basename "$0")
 # same for Python.)
 AB_ISOLATION=()
 grep -qsw ospke /proc/cpuinfo || AB_ISOLATION=(--no-isolation)
+[[ -z ${AFTERBURN_ISOLATION:-} ]] || AB_ISOLATION=(--isolation="$AFTERBURN_ISOLATION")
 
 die() {
 	printf '%s: %s\n' "$AB_PROG" "$*" >&2

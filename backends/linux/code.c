@@ -29,7 +29,7 @@ void code_start(void)
 	uint64_t bytes = (shared->ram_bytes / PAGE_SIZE + PAGE_SIZE - 1) & PAGE_MASK;
 	long fd, at;
 
-	if (!shared->isolation)
+	if (shared->isolation != ISOLATION_KEYS)
 		return;
 	fd = host_call2(__NR_memfd_create, "afterburn-frames", MFD_CLOEXEC);
 	if (fd < 0 || host_call2(__NR_ftruncate, fd, bytes) < 0)
@@ -127,10 +127,8 @@ unsigned code_run(mword va, uint64_t frame, unsigned pages)
 
 static void set_rights(mword va, uint64_t bytes, uint64_t entry)
 {
-	long result = host_call3(__NR_mprotect, va, bytes, host_protection(entry));
-
-	if (result < 0)
-		end_machine(END_HOST, (int)-result, "write-protecting what applications execute");
+	if (!protect_guest(va, bytes, entry))
+		end_machine(END_HOST, 0, "write-protecting what applications execute");
 }
 
 void code_protect(mword va, uint64_t bytes, uint64_t entry)

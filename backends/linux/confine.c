@@ -22,6 +22,7 @@
 #include "backends/linux/host.h"
 #include "backends/linux/private.h"
 
+#include <asm/ioctl.h>
 #include <asm/ioctls.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
@@ -54,6 +55,10 @@ const struct filter_rule confine_rules[] = {
 	FILTER_CALL(mmap, ALLOW, /* the page of an empty bus */
 		    FILTER_IF(FILTER_INT(4, FD_SHARED), FILTER_LONG(3, FIXED),
 			      FILTER_LONG(2, PROT_READ))),
+	FILTER_CALL(ioctl, ALLOW, /* applications in processes of their own */
+		    FILTER_IF(FILTER_INT(0, FD_TWINS), FILTER_INT(1, SECCOMP_IOCTL_NOTIF_RECV))),
+	FILTER_CALL(ioctl, ALLOW,
+		    FILTER_IF(FILTER_INT(0, FD_TWINS), FILTER_INT(1, SECCOMP_IOCTL_NOTIF_SEND))),
 	FILTER_CALL(restart_syscall, ALLOW),
 	FILTER_CALL(exit_group, ALLOW),
 	FILTER_CALL(gettimeofday, TRAP),
@@ -99,7 +104,7 @@ static void install(const struct filter_rule *rules, size_t count, uint32_t othe
 /* The filter lets nothing through that these are about. They hold if it should ever
  * be wrong. A core file would hold the guest's memory: 1 keeps the host from
  * writing one and from starting a program that does (0 does not: core(5)). */
-static void limit(void)
+void confine_limits(void)
 {
 	static const struct {
 		unsigned what;
@@ -116,7 +121,7 @@ void confine_machine(void)
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "PR_SET_NO_NEW_PRIVS");
-	limit();
+	confine_limits();
 	install(confine_rules, confine_count, SECCOMP_RET_KILL_PROCESS);
 }
 
@@ -127,8 +132,9 @@ void confine_address_space(void)
 	size_t count = 0;
 
 	for (size_t i = 0; i < confine_count; i++)
-		if (confine_rules[i].once)
-			over[count++] = (struct filter_rule){.nr = confine_rules[i].nr,
-							     .action = SECCOMP_RET_KILL_PROCESS};
+		if (confine_rules[i].once) {
+			over[count] = confine_rules[i];
+			over[count++].action = SECCOMP_RET_KILL_PROCESS;
+		}
 	install(over, count, ALLOW);
 }

@@ -5,6 +5,9 @@
 
 #include "backends/linux/filter.h"
 
+/* No core files, no new descriptors. */
+void confine_limits(void);
+
 /* In the zygote before the first guest instruction; inherited by all its children. */
 void confine_machine(void);
 

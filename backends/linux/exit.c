@@ -45,9 +45,11 @@ void exit_work_now(void)
 {
 	uint8_t work = exit_work;
 
-	exit_work &= EXIT_KEYS;
+	exit_work &= EXIT_ALWAYS;
 	if (work & EXIT_PREFILL)
 		shadow_prefill(prefill_at);
 	if (work & EXIT_WIPE)
 		wipe();
+	if (work & EXIT_TWIN)
+		twin_run();
 }

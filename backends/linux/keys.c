@@ -106,7 +106,7 @@ void keys_start(void)
 {
 	uint32_t initial, readable, leaf[4];
 
-	if (!shared->isolation)
+	if (shared->isolation != ISOLATION_KEYS)
 		return;
 	initial = current_rights();
 	key_ours = new_key();

@@ -15,6 +15,8 @@
 #define EXIT_PREFILL 1
 #define EXIT_WIPE    2 /* the alternate stack */
 #define EXIT_KEYS    4 /* always, with protection keys */
+#define EXIT_TWIN    8 /* always, with processes for applications */
+#define EXIT_ALWAYS  (EXIT_KEYS | EXIT_TWIN)
 
 #define XSTATE_PKRU 0x200 /* component 9 of the extended state (SDM 1, 13.1) */
 

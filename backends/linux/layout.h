@@ -28,6 +28,11 @@
 #define LAYOUT_USER_END		0x080000000000 /* first address that is no application's */
 #define LAYOUT_RAM		0x081000000000
 #define LAYOUT_SHADOW		0x087000000000 /* shadow.c's tables, private */
+#define LAYOUT_SHADOW_TWIN	0x087080000000 /* the same of this process's twin (twin.h) */
+#define LAYOUT_TWIN		0x087e00000000 /* the twins' code */
+#define LAYOUT_TWIN_AREA	0x087e00010000 /* in a twin: what it shares with its process */
+#define LAYOUT_TWIN_END		0x087e00020000
+#define LAYOUT_TWINS		0x087e10000000 /* elsewhere: these areas of all twins */
 #define LAYOUT_THUNKS		0x087f00000000 /* writable alias of the VMM's thunks */
 #define LAYOUT_SHARED		0x087f10000000 /* struct shared */
 #define LAYOUT_COPIES		0x087f20000000 /* all of FD_COPIES, writable */

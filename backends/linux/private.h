@@ -18,6 +18,7 @@
 extern struct shared *const shared; /* at a fixed address */
 
 struct sigcontext;
+struct siginfo;
 
 /* shadow.c: this process's host mappings as a TLB of the guest's page tables */
 void shadow_start(void);
@@ -28,6 +29,7 @@ void shadow_flush_page(gva_t va);
 void shadow_flush_user(void);
 void shadow_flush_kernel(void);
 void shadow_drop_user(void);
+void shadow_drop_twin(void);
 
 /* shadow_copies.c: changed copies of applications' pages */
 struct copy;
@@ -44,12 +46,24 @@ void space_zygote_signal(bool child_died);
 
 /* signal.c */
 void signal_start(void);
-void signal_thread_start(void); /* in every new process */
+void signal_thread_start(void);				    /* in every new process */
+void signal_twin(void *stack, size_t bytes, mword handler); /* in a twin */
+void signal_application(int number, const struct siginfo *info, const struct sigcontext *at,
+			mword fs_base, mword gs_base);
 
 /* keys.c: protection keys, if shared->isolation */
 void keys_start(void);
 bool keys_application(const struct sigcontext *at);	     /* its rights were in force */
 void keys_protect(mword va, uint64_t bytes, int protection); /* from applications */
+
+/* twin.c, twin_report.c: applications in processes of their own, if shared->isolation
+ * says so. The changes are those of the twin's mappings, in its next run. */
+struct seccomp_notif;
+void twin_start(void);
+void twin_run(void); /* the application at vcpu.regs, until it needs something */
+void twin_map(mword va, uint64_t bytes, int protection, int flags, uint64_t offset);
+void twin_protect(mword va, uint64_t bytes, int protection);
+void twin_unmap(mword va, uint64_t bytes);
 
 /* exit.c: what is done once before the next application runs (EXIT_* of keys.h) */
 extern uint8_t exit_work;

@@ -23,6 +23,7 @@
 #include "backends/linux/host.h"
 #include "vmm/backend.h"
 #include "vmm/memory.h"
+#include "vmm/vcpu.h"
 
 #include <linux/mman.h>
 
@@ -36,13 +37,19 @@ static bool may_map(mword va)
 	       (va >= LAYOUT_VMM_END && va < LAYOUT_GUEST_END);
 }
 
+/* A twin has what is the applications', and nothing of that is executed elsewhere. */
 uint64_t entry_for(const struct translation *translation, uint64_t frame)
 {
 	bool write = translation->writable && translation->dirty &&
 		     !(frame && copies_find(frame)) && !code_watched(frame);
+	uint64_t rights =
+		MAY_READ | (write ? MAY_WRITE : 0) | (translation->executable ? MAY_EXEC : 0);
 
-	return frame | MAY_READ | (write ? MAY_WRITE : 0) |
-	       (translation->executable ? MAY_EXEC : 0);
+	if (of_twin() && !translation->user)
+		rights = 0;
+	else if (has_twin() && !of_twin() && translation->user)
+		rights &= ~MAY_EXEC;
+	return frame | rights;
 }
 
 /* `pages` pages from `va` on are mapped: `first` is the first one's entry, `guest` are
@@ -117,7 +124,7 @@ static void find_run(mword va, const struct translation *translation, struct run
 		return;
 	run->entries = table.entries;
 	run->path = table.path;
-	run->alike = PTE_ADDR | PTE_P | PTE_W | PTE_D | PTE_NX | (is_user(va) ? PTE_A : 0);
+	run->alike = PTE_ADDR | PTE_P | PTE_W | PTE_U | PTE_D | PTE_NX | (is_user(va) ? PTE_A : 0);
 	while (run->to < BLOCK_PAGES && run->to - run->from < most &&
 	       belongs(run, leaf, run->to, entry + (run->to - index) * PAGE_SIZE))
 		run->to++;
@@ -136,7 +143,7 @@ static bool change_rights(mword va, const struct translation *translation)
 	struct page_table table;
 
 	if (!had || ((had ^ entry) & ~RIGHTS) || had == entry || (entry & MAY_EXEC) ||
-	    host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(entry)) < 0)
+	    !protect_guest(va, PAGE_SIZE, entry))
 		return false;
 	if (!mmu_page_table(gva(va), &table))
 		table.path = 0;
@@ -250,15 +257,18 @@ static bool is_mapped(mword va, uint64_t entry)
 
 /* What the fault needs was mapped already. Once that may be: another process of the
  * machine has changed the tables, or the host has dropped a page. For ever, it is a
- * bug here: say so instead of spinning. */
-static void check_progress(mword va, uint64_t entry)
+ * bug here: say so instead of spinning. In a twin it may be made up. */
+static bool makes_progress(mword va, uint64_t entry)
 {
 	bool again = shadow->last_fault == va && is_mapped(va, entry);
 
 	shadow->repeated = again ? shadow->repeated + 1 : 0;
 	shadow->last_fault = va;
-	if (shadow->repeated > 64)
+	if (shadow->repeated <= 64)
+		return true;
+	if (!of_twin())
 		end_machine(END_VMM, 0, "page fault that filling does not resolve");
+	return false;
 }
 
 static bool fill(mword va, const struct translation *translation, bool write)
@@ -271,6 +281,8 @@ static bool fill(mword va, const struct translation *translation, bool write)
 		end_machine(END_GUEST, 0, "the guest maps memory at the VMM's addresses");
 	if (shadow->mappings > MAPPINGS_MOST)
 		evict_user();
+	if (of_twin() && (!is_user(va) || frame >= guest_memory.size))
+		return false;
 	if (frame >= guest_memory.size) {
 		fill_open_bus(va, translation, write);
 		return true;
@@ -316,16 +328,28 @@ void shadow_warm(void)
 	shadow->warmed = at;
 }
 
+/* Applications run in the twin, and only there. */
+static void choose_tables(gva_t va)
+{
+	if (has_twin() && vcpu.cpl == 3 && is_user(va.v))
+		shadow = shadow_twin;
+}
+
 bool shadow_fill(gva_t va, const struct translation *translation, bool write)
 {
+	bool done;
+
 	if (write)
 		backend_before_store(translation->address, 1);
-	check_progress(va.v & PAGE_MASK,
-		       entry_for(translation, translation->address.v & PAGE_MASK));
+	choose_tables(va);
 	count(COUNT_FILLS);
 	if (!is_user(va.v))
 		kernel_fills.va[kernel_fills.count++ % WARM_MOST] = va.v & PAGE_MASK;
-	return fill(va.v & PAGE_MASK, translation, write);
+	done = makes_progress(va.v & PAGE_MASK,
+			      entry_for(translation, translation->address.v & PAGE_MASK)) &&
+	       fill(va.v & PAGE_MASK, translation, write);
+	shadow = shadow_own;
+	return done;
 }
 
 /* Before the guest retries an access that its own page-fault handler just made
@@ -336,11 +360,14 @@ void shadow_prefill(gva_t va)
 
 	if (!is_user(va.v) || !mmu_probe(va, &translation) || !(translation.entry & PTE_A))
 		return;
-	if (translation.shift != PAGE_SHIFT ||
+	if (translation.shift != PAGE_SHIFT || !translation.user ||
 	    (translation.address.v & PAGE_MASK) + PAGE_SIZE > guest_memory.size)
 		return;
-	if (is_mapped(va.v, entry_for(&translation, translation.address.v & PAGE_MASK)))
-		return; /* a signal was delivered instead, and nothing has changed */
-	count(COUNT_PREFILLS);
-	fill(va.v & PAGE_MASK, &translation, false);
+	choose_tables(va);
+	/* else a signal was delivered instead, and nothing has changed */
+	if (!is_mapped(va.v, entry_for(&translation, translation.address.v & PAGE_MASK))) {
+		count(COUNT_PREFILLS);
+		fill(va.v & PAGE_MASK, &translation, false);
+	}
+	shadow = shadow_own;
 }

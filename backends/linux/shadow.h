@@ -62,7 +62,20 @@ struct shadow_tables {
 	bool pointers;	      /* LAYOUT_POINTERS are mapped */
 };
 
-extern struct shadow_tables *const shadow; /* at a fixed address */
+/* The tables in hand: of this process, or of the one that runs its applications
+ * (twin.c), of which there is only an applications' half. */
+extern struct shadow_tables *shadow;
+extern struct shadow_tables *const shadow_own, *const shadow_twin; /* at fixed addresses */
+
+static inline bool has_twin(void)
+{
+	return shared->isolation == ISOLATION_PROCESSES;
+}
+
+static inline bool of_twin(void)
+{
+	return shadow == shadow_twin;
+}
 
 static inline bool is_user(mword va)
 {
@@ -107,7 +120,8 @@ void block_remove(struct block *block); /* the same, and out of the tables */
  * map first, and remember afterwards. */
 bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags);
 void unmap_guest(mword va, uint64_t bytes);
-int host_protection(uint64_t entry);
+/* Other rights for what is mapped. false: the host cannot. */
+bool protect_guest(mword va, uint64_t bytes, uint64_t entry);
 
 void evict_user(void);
 

@@ -111,8 +111,7 @@ static void protect_in(mword va, uint64_t entry, uint64_t bytes, uint64_t frame)
 
 	if (!(entry & MAY_WRITE) || offset >= bytes)
 		return;
-	if (host_call3(__NR_mprotect, va + offset, PAGE_SIZE, host_protection(entry & ~MAY_WRITE)) <
-	    0)
+	if (!protect_guest(va + offset, PAGE_SIZE, entry & ~MAY_WRITE))
 		end_machine(END_HOST, 0, "write-protecting a page that has a copy");
 	shadow->mappings += 2;
 }
@@ -132,7 +131,7 @@ bool shadow_unprotect(mword va, const struct translation *translation)
 	if (!block || !(block->large & MAY_WRITE) ||
 	    (block->large & PTE_ADDR) + va % BLOCK_SIZE != frame)
 		return false;
-	return host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(block->large)) == 0;
+	return protect_guest(va, PAGE_SIZE, block->large);
 }
 
 static void unshow(struct leaf *leaf, unsigned index, mword va)
@@ -156,7 +155,7 @@ static void catch_up_page(struct leaf *leaf, unsigned index, mword va)
 			unshow(leaf, index, va);
 	} else if (copy) {
 		*entry &= ~MAY_WRITE;
-		if (host_call3(__NR_mprotect, va, PAGE_SIZE, host_protection(*entry)) < 0)
+		if (!protect_guest(va, PAGE_SIZE, *entry))
 			unshow(leaf, index, va);
 	}
 }

@@ -31,8 +31,7 @@ static void do_piece(const struct piece *piece)
 {
 	mword bytes = piece->end - piece->start;
 
-	if (!piece->rights ||
-	    host_call3(__NR_mprotect, piece->start, bytes, host_protection(piece->rights)) < 0)
+	if (!piece->rights || !protect_guest(piece->start, bytes, piece->rights))
 		unmap_guest(piece->start, bytes);
 }
 
@@ -163,9 +162,15 @@ static void compare_one(mword va)
 	batch_flush(&batch);
 }
 
+/* The twin's mappings as well. */
 void shadow_flush_user(void)
 {
 	compare_half(true);
+	if (!has_twin())
+		return;
+	shadow = shadow_twin;
+	compare_half(true);
+	shadow = shadow_own;
 }
 
 void shadow_flush_page(gva_t va)
@@ -175,21 +180,35 @@ void shadow_flush_page(gva_t va)
 		shadow->replayed = ++kernel_log.next;
 	}
 	compare_one(va.v);
+	if (!has_twin())
+		return;
+	shadow = shadow_twin;
+	compare_one(va.v);
+	shadow = shadow_own;
 }
 
 /* What the processor's control bits say about rights may have changed, too: no entry
  * may be taken for compared because the guest's is the same. */
-static void doubt_all(struct half *half)
+static void doubt(struct shadow_tables *tables, bool user)
 {
+	const struct half *half = &tables->half[user];
+
 	for (uint32_t i = 0; i < half->count; i++)
 		if (half->blocks[i].leaf)
-			leaf_of(&half->blocks[i])->path = 0;
+			tables->leaves[half->blocks[i].leaf - 1].path = 0;
+}
+
+static void doubt_all(void)
+{
+	doubt(shadow_own, false);
+	doubt(shadow_own, true);
+	if (has_twin())
+		doubt(shadow_twin, true);
 }
 
 void shadow_flush_kernel(void)
 {
-	doubt_all(&shadow->half[false]);
-	doubt_all(&shadow->half[true]);
+	doubt_all();
 	kernel_log.all = ++kernel_log.next;
 	shadow->replayed = kernel_log.next;
 	compare_half(false);
@@ -202,8 +221,7 @@ void space_replay(void)
 
 	shadow->replayed = kernel_log.next;
 	if (at < kernel_log.all || kernel_log.next - at > LOG_SIZE) {
-		doubt_all(&shadow->half[false]);
-		doubt_all(&shadow->half[true]); /* compared on the way to the guest */
+		doubt_all(); /* applications' halves are compared on the way to the guest */
 		compare_half(false);
 		return;
 	}

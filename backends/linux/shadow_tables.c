@@ -117,7 +117,7 @@ static void forget_half(struct half *half)
 		block_remove(&half->blocks[half->count - 1]);
 }
 
-void shadow_drop_user(void)
+static void drop_user(void)
 {
 	if (shadow->half[true].count || shadow->pointers)
 		unmap_guest(0, LAYOUT_USER_END);
@@ -126,16 +126,32 @@ void shadow_drop_user(void)
 	shadow->pointers = false;
 }
 
+void shadow_drop_twin(void)
+{
+	shadow = shadow_twin;
+	drop_user();
+	shadow = shadow_own;
+}
+
+void shadow_drop_user(void)
+{
+	drop_user();
+	if (has_twin())
+		shadow_drop_twin();
+}
+
 void evict_user(void)
 {
 	count(COUNT_EVICTIONS);
-	shadow_drop_user();
+	drop_user();
 }
 
 /* Everything, also the kernel's half: only the VMM's own stays. */
 static void evict_all(void)
 {
 	evict_user();
+	if (of_twin())
+		return;
 	unmap_guest(LAYOUT_KERNEL, LAYOUT_VMM - LAYOUT_KERNEL);
 	unmap_guest(LAYOUT_VMM_END, LAYOUT_GUEST_END - LAYOUT_VMM_END);
 	forget_half(&shadow->half[false]);
@@ -177,7 +193,7 @@ struct leaf *leaf_make(mword va)
 
 /* --- host calls ---------------------------------------------------------------- */
 
-int host_protection(uint64_t entry)
+static int host_protection(uint64_t entry)
 {
 	return (entry & MAY_READ ? PROT_READ : 0) | (entry & MAY_WRITE ? PROT_WRITE : 0) |
 	       (entry & MAY_EXEC ? PROT_EXEC : 0);
@@ -187,8 +203,13 @@ static long try_map(mword va, uint64_t bytes, uint64_t entry, int flags)
 {
 	uint64_t frame = entry & PTE_ADDR;
 	bool copy = entry & SHOWS_COPY;
+	int protection = host_protection(entry);
 
-	return host_call6(__NR_mmap, (long)va, (long)bytes, host_protection(entry),
+	if (of_twin()) {
+		twin_map(va, bytes, protection, flags, frame);
+		return 0;
+	}
+	return host_call6(__NR_mmap, (long)va, (long)bytes, protection,
 			  MAP_SHARED | MAP_FIXED | flags, copy ? FD_COPIES : FD_RAM,
 			  (long)(copy ? copies_offset(copies_find(frame)) : frame));
 }
@@ -215,23 +236,45 @@ bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
 	return true;
 }
 
+bool protect_guest(mword va, uint64_t bytes, uint64_t entry)
+{
+	int protection = host_protection(entry);
+
+	if (!of_twin())
+		return host_call3(__NR_mprotect, va, bytes, protection) >= 0;
+	twin_protect(va, bytes, protection);
+	return true;
+}
+
 void unmap_guest(mword va, uint64_t bytes)
 {
-	long result = host_call2(__NR_munmap, va, bytes);
+	long result = 0;
 
+	if (of_twin())
+		twin_unmap(va, bytes);
+	else
+		result = host_call2(__NR_munmap, va, bytes);
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "unmapping guest memory");
 	count(COUNT_UNMAPS);
 }
 
-void shadow_start(void)
+static void make_tables(struct shadow_tables *at)
 {
-	long result = host_call6(
-		__NR_mmap, LAYOUT_SHADOW, sizeof(struct shadow_tables), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	long result = host_call6(__NR_mmap, (long)at, sizeof(*at), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+				 -1, 0);
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "mapping the shadow tables");
 	for (uint32_t i = 0; i < LEAVES; i++)
-		shadow->free_leaf[shadow->free_leaves++] = LEAVES - i;
+		at->free_leaf[at->free_leaves++] = LEAVES - i;
+}
+
+void shadow_start(void)
+{
+	shadow = shadow_own;
+	make_tables(shadow_own);
+	if (has_twin())
+		make_tables(shadow_twin);
 }

@@ -20,7 +20,15 @@ enum {
 	FD_TIMER = 6,	    /* timerfd that the launcher polls */
 	FD_TERMINAL = 7,    /* the terminal to restore, if `terminal_raw` */
 	FD_COPIES = 8,	    /* LAYOUT_COPY_BYTES */
+	FD_TWINS = 9,	    /* what the twins report (twin.h); made by the VMM itself */
 	FD_COUNT
+};
+
+/* What keeps applications from the guest's kernel. */
+enum isolation {
+	ISOLATION_NONE,
+	ISOLATION_KEYS,	     /* protection keys: keys.c */
+	ISOLATION_PROCESSES, /* processes of their own: twin.c */
 };
 
 /* How the machine ended. NOT_ENDED in `ended` when nobody said so: it was killed. */
@@ -61,6 +69,7 @@ enum host_count {
 	COUNT_GATES,
 	COUNT_GATE_TRAPS,
 	COUNT_CPUIDS,
+	COUNT_TWIN_RUNS,
 	COUNT_COUNT
 };
 
@@ -95,7 +104,7 @@ struct shared {
 	uint64_t tsc_khz, tsc_start, tsc_mult; /* ns = (tsc - start) * mult >> 32 */
 	uint64_t wall_clock;		       /* seconds at tsc_start */
 	uint64_t trace[4];		       /* bit per row of AB_CLASSES */
-	uint32_t isolation;		       /* by protection keys; 0: none (--no-isolation) */
+	uint32_t isolation;		       /* enum isolation */
 	uint32_t launcher_pid;
 	uint32_t terminal_raw;
 	uint32_t no_gates;		/* --no-gates */

@@ -23,6 +23,7 @@
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
 #include "backends/linux/step.h"
+#include "backends/linux/twin.h"
 #include "vmm/backend.h"
 #include "vmm/entry.h"
 #include "vmm/frontend.h"
@@ -192,7 +193,7 @@ static void vsyscall(mword va)
 static void system_call(void)
 {
 	count(COUNT_SIGSYS);
-	if (event.code == SYS_SECCOMP) {
+	if (event.code == SYS_SECCOMP && is_vsyscall(event.call)) {
 		vcpu.regs.gpr[RSP] -= sizeof(mword);
 		vsyscall(event.call);
 	} else if (event.arch == AUDIT_ARCH_X86_64) {
@@ -252,7 +253,7 @@ static int interrupted(struct sigcontext *at)
 /* With keys, an application never runs but with its own rights. */
 static void check_rights(const struct sigcontext *at)
 {
-	if (shared->isolation && vcpu.cpl == 3 && at->rip < LAYOUT_USER_END &&
+	if (shared->isolation == ISOLATION_KEYS && vcpu.cpl == 3 && at->rip < LAYOUT_USER_END &&
 	    !keys_application(at))
 		end_machine(END_VMM, 0, "an application ran with the VMM's rights");
 }
@@ -314,6 +315,23 @@ static void keep_event(int number, const siginfo_t *info, const struct sigcontex
 	event.application = keys_application(at);
 }
 
+/* The same for an application in its twin. */
+void signal_application(int number, const struct siginfo *info, const struct sigcontext *at,
+			mword fs_base, mword gs_base)
+{
+	save_registers(at);
+	vcpu.fs_base = fs_base;
+	vcpu.gs_base = gs_base;
+	if (number == SIGUSR1) {
+		count(COUNT_EVENTS);
+		vcpu.pending = 1;
+	}
+	keep_event(number, info, at);
+	event.application = true;
+	event.goes_on = false;
+	signal_guest();
+}
+
 /* The first part. Returns 1 if the guest was interrupted: its registers are in
  * vcpu.regs then. 0: the interrupted code goes on. */
 int signal_handle(int number, siginfo_t *info, struct ucontext *context)
@@ -338,33 +356,61 @@ int signal_handle(int number, siginfo_t *info, struct ucontext *context)
 	return 1;
 }
 
-static void handle(int number)
+static void set_action(int number, const struct host_sigaction *action)
 {
-	struct host_sigaction action = {
-		.handler = shared->isolation ? signal_entry_keys : signal_entry,
-		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER | SA_NOCLDSTOP,
-		.restorer = shared->isolation ? signal_nonce : (mword)signal_restorer,
-	};
-	long result = host_call4(__NR_rt_sigaction, number, &action, NULL, sizeof(action.mask));
+	long result = host_call4(__NR_rt_sigaction, number, action, NULL, sizeof(action->mask));
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "sigaction");
 }
 
-void signal_start(void)
+static void set_stack(void *stack, size_t bytes)
 {
-	static const uint8_t numbers[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL, SIGTRAP,
-					  SIGSYS,  SIGUSR1, SIGCHLD, SIGUSR2};
-	stack_t stack = {.ss_sp = altstack, .ss_size = sizeof(altstack)};
-	long result = host_call2(__NR_sigaltstack, &stack, NULL);
+	stack_t alternate = {.ss_sp = stack, .ss_size = bytes};
+	long result = host_call2(__NR_sigaltstack, &alternate, NULL);
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "sigaltstack");
+}
+
+static const uint8_t exceptions[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGUSR1};
+
+/* In a twin: all of an application's signals go to its handler. A report that was interrupted
+ * is made again. */
+void signal_twin(void *stack, size_t bytes, mword handler)
+{
+	struct host_sigaction action = {
+		.handler = (void (*)(int, siginfo_t *, struct ucontext *))handler,
+		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER | SA_RESTART,
+	};
+
+	set_stack(stack, bytes);
+	for (size_t i = 0; i < sizeof(exceptions); i++)
+		set_action(exceptions[i], &action);
+}
+
+static void handle(int number)
+{
+	bool keys = shared->isolation == ISOLATION_KEYS;
+	struct host_sigaction action = {
+		.handler = keys ? signal_entry_keys : signal_entry,
+		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER | SA_NOCLDSTOP,
+		.restorer = keys ? signal_nonce : (mword)signal_restorer,
+	};
+
+	set_action(number, &action);
+}
+
+void signal_start(void)
+{
+	set_stack(altstack, sizeof(altstack));
 	if (host_call3(__NR_getrandom, &signal_nonce, sizeof(signal_nonce), 0) !=
 	    sizeof(signal_nonce))
 		end_machine(END_HOST, 0, "no random number");
-	for (size_t i = 0; i < sizeof(numbers); i++)
-		handle(numbers[i]);
+	for (size_t i = 0; i < sizeof(exceptions); i++)
+		handle(exceptions[i]);
+	handle(SIGCHLD);
+	handle(SIGUSR2);
 }
 
 /* Syscall User Dispatch is not inherited. No allowed range: code in it could be

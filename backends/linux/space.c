@@ -20,6 +20,7 @@
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
+#include "backends/linux/twin.h"
 #include "vmm/backend.h"
 #include "vmm/format.h"
 #include "vmm/frontend.h"
@@ -323,8 +324,11 @@ static void reap(void)
 	int status = 0;
 	long pid;
 
-	while ((pid = host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0)) > 0)
+	while ((pid = host_call4(__NR_wait4, -1, &status, WNOHANG | __WALL, 0)) > 0) {
+		if (pid == twin_zygote_pid && !(status & 0x7f)) /* its code: a twin's end */
+			status >>= 8;
 		ended(slot_of(pid), status & 0x7f);
+	}
 }
 
 /* The launcher was killed, and with it whoever would have done this. */
@@ -358,6 +362,10 @@ _Noreturn void space_zygote(void)
 
 void space_zygote_signal(bool child_died)
 {
+	if (twin_zygote_self) {
+		twin_zygote_signal();
+		return;
+	}
 	if (!child_died)
 		launcher_died();
 	__atomic_fetch_or(&request, REAP, __ATOMIC_SEQ_CST);

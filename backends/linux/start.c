@@ -7,6 +7,7 @@
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
 #include "backends/linux/shadow.h"
+#include "backends/linux/twin.h"
 #include "rules/annot.h"
 #include "vmm/backend.h"
 #include "vmm/devices/acpi.h"
@@ -21,7 +22,9 @@
 #include <linux/mman.h>
 
 struct shared *const shared = (struct shared *)LAYOUT_SHARED;
-struct shadow_tables *const shadow = (struct shadow_tables *)LAYOUT_SHADOW;
+struct shadow_tables *shadow PRIVATE;
+struct shadow_tables *const shadow_own = (struct shadow_tables *)LAYOUT_SHADOW;
+struct shadow_tables *const shadow_twin = (struct shadow_tables *)LAYOUT_SHADOW_TWIN;
 
 extern char vmm_data_start[], vmm_data_end[];
 
@@ -86,7 +89,7 @@ void backend_write_code(void *to, const void *from, size_t length)
 bool backend_wants(uint16_t class)
 {
 	/* shadow.c looks at page tables when the guest invalidates */
-	return class == AB_CLASS_XRSTOR && shared->isolation;
+	return class == AB_CLASS_XRSTOR && shared->isolation == ISOLATION_KEYS;
 }
 
 void backend_before_resume(void)
@@ -196,6 +199,9 @@ void start_c(void)
 		end_machine(END_VMM, 0, "no room for the ACPI tables");
 	vmm_reset(gva(shared->entry), gpa(shared->root), gpa(shared->boot_params));
 	backend_load_root(gpa(shared->root));
+	if (shared->isolation == ISOLATION_PROCESSES)
+		twin_start();
+	host_call2(__NR_munmap, LAYOUT_TWIN, TWIN_TEXT_BYTES); /* theirs only */
 	confine_machine();
 	space_zygote();
 }

@@ -6,11 +6,13 @@
  * mapped shared by start.c.
  */
 #include "backends/linux/layout.h"
+#include "backends/linux/twin.h"
 
 ENTRY(start)
 
 PHDRS
 {
+	twin PT_LOAD FLAGS(5);
 	text PT_LOAD FLAGS(5);
 	private PT_LOAD FLAGS(6);
 	data PT_LOAD FLAGS(6);
@@ -19,6 +21,8 @@ PHDRS
 
 SECTIONS
 {
+	.twin LAYOUT_TWIN : { *(.twin) . = ALIGN(4096); } :twin = 0xf4f4f4f4
+
 	. = LAYOUT_VMM + SIZEOF_HEADERS;
 	vmm_text_start = LAYOUT_VMM;
 	.text : { *(.text .text.*) } :text
@@ -47,6 +51,7 @@ SECTIONS
 	.bss : { *(.bss .bss.* COMMON) . = ALIGN(4096); } :data
 	vmm_data_end = .;
 
+	ASSERT(SIZEOF(.twin) == TWIN_TEXT_BYTES, "code of twins too large")
 	ASSERT(vmm_text_end <= LAYOUT_PRIVATE, "VMM text too large")
 	ASSERT(vmm_data_end <= LAYOUT_TRAMPOLINES, "VMM data too large")
 

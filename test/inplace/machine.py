@@ -10,9 +10,10 @@ Steps, in order:
   +TEXT     type it; C escapes as in \\x01
   .SECONDS  wait; with two numbers A-B, at random between them
   ~SECONDS  wait, and do not read the output meanwhile
-  !WHO      SIGKILL: launcher, zygote, active or inactive process
+  !WHO      SIGKILL: launcher, zygote, active or inactive process, a process of
+            applications only (twin) or the one that makes these (twins)
   @SIGNAL   a signal by name to the launcher: @INT
-  %COMMAND  a shell's command that must succeed; {launcher}, {zygote}, {active} are pids
+  %COMMAND  a shell's command that must succeed; {launcher}, {zygote}, {active}, {twin} are pids
 
 The output goes to standard output. After the command has ended there must be no
 process left of it, nobody who holds its memory, and the terminal as it was.
@@ -86,6 +87,10 @@ def memory_of(pid):
     except OSError:
         pass
     return found
+
+
+def name_of(pid):
+    return read_text(f"/proc/{pid}/comm").strip()
 
 
 def is_active(pid):
@@ -182,7 +187,12 @@ class Machine:
         zygotes = children(self.launcher())
         if who == "zygote":
             return zygotes
-        guests = [pid for zygote in zygotes for pid in children(zygote)]
+        twins = [pid for zygote in zygotes for pid in children(zygote) if name_of(pid) == "afterburn-twins"]
+        if who == "twins":
+            return twins
+        if who == "twin":
+            return [pid for zygote in twins for pid in children(zygote) if name_of(pid) == "afterburn-user"]
+        guests = [pid for zygote in zygotes for pid in children(zygote) if pid not in twins]
         return [pid for pid in guests if is_active(pid) == (who == "active")]
 
     def kill(self, who):
@@ -193,7 +203,7 @@ class Machine:
 
     def shell(self, command):
         pids = {}
-        for who in ("launcher", "zygote", "active"):
+        for who in ("launcher", "zygote", "active", "twin"):
             while f"{{{who}}}" in command and not (found := self.find(who)):
                 self.pump(0.01)
             pids[who] = found[0] if f"{{{who}}}" in command else None

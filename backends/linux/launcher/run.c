@@ -13,7 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_STATS = 256, KEY_TRACE, KEY_NO_INPUT, KEY_NO_ISOLATION, KEY_NO_GATES, KEY_CPU };
+enum {
+	KEY_STATS = 256,
+	KEY_TRACE,
+	KEY_NO_INPUT,
+	KEY_ISOLATION,
+	KEY_NO_ISOLATION,
+	KEY_NO_GATES,
+	KEY_CPU
+};
 
 static const struct argp_option options[] = {
 	{"memory", 'm', "SIZE", 0, "guest memory, with K, M or G (default 256M)", 0},
@@ -28,10 +36,12 @@ static const struct argp_option options[] = {
 	 "host processor to run the machine on, or `any': its processes take turns, and those "
 	 "are shorter on one (default: the one this command started on)",
 	 0},
-	{"no-isolation", KEY_NO_ISOLATION, NULL, 0,
-	 "do not keep the guest's applications from its kernel and from this process: faster, and "
-	 "the only way on hosts without protection keys",
+	{"isolation", KEY_ISOLATION, "HOW", 0,
+	 "keep the guest's applications from its kernel and from this process by protection "
+	 "`keys', by `processes' of their own, which is slower, or not (`none'); default: keys "
+	 "if the host has them",
 	 0},
+	{"no-isolation", KEY_NO_ISOLATION, NULL, 0, "short for --isolation=none", 0},
 	{"no-gates", KEY_NO_GATES, NULL, 0,
 	 "leave system calls of applications as they are: each is a host signal", 0},
 	{"no-input", KEY_NO_INPUT, NULL, 0, "do not read standard input", 0},
@@ -115,8 +125,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_STATS:
 		run->stats = true;
 		break;
+	case KEY_ISOLATION:
+		if (run_parse_isolation(arg, &run->isolation))
+			argp_error(state, "--isolation is by keys, processes or none, not `%s'",
+				   arg);
+		break;
 	case KEY_NO_ISOLATION:
-		run->no_isolation = true;
+		run->isolation = ISOLATION_NONE;
 		break;
 	case KEY_NO_GATES:
 		run->no_gates = true;
@@ -154,7 +169,10 @@ static const struct argp argp = {options, parse, "VMLINUX", doc, NULL, NULL, NUL
 
 int ab_cmd_run(int argc, char **argv)
 {
-	struct run run = {.memory = UINT64_C(256) << 20, .append = "", .cpu = RUN_CPU_HERE};
+	struct run run = {.memory = UINT64_C(256) << 20,
+			  .append = "",
+			  .cpu = RUN_CPU_HERE,
+			  .isolation = RUN_ISOLATION_BEST};
 	int result;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
@@ -165,7 +183,8 @@ int ab_cmd_run(int argc, char **argv)
 		result = run_isolation(&run);
 	if (result)
 		return result;
-	run.shared->no_gates = run.no_gates;
+	/* Gates jump into the VMM: nothing of it is where these applications are. */
+	run.shared->no_gates = run.no_gates || run.isolation == ISOLATION_PROCESSES;
 	memcpy(run.shared->trace, trace_mask, sizeof(trace_mask));
 	run.fd[FD_TERMINAL] = !run.quiet_input && isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 	result = run_launch(&run);

@@ -27,12 +27,14 @@ enum run_exit {
 #define RUN_CPU_HERE (-1)
 #define RUN_CPU_ANY  (-2)
 
+#define RUN_ISOLATION_BEST (-1)
+
 struct run {
 	const char *kernel, *initrd, *append;
 	uint64_t memory; /* bytes */
 	int cpu;	 /* host processor, RUN_CPU_HERE or RUN_CPU_ANY */
 	bool stats;
-	bool no_isolation;
+	int isolation; /* enum isolation, or RUN_ISOLATION_BEST */
 	bool no_gates;
 	bool quiet_input; /* do not read the console's input */
 
@@ -50,7 +52,10 @@ struct run {
  * what is wrong and returns the exit code. */
 int run_prepare(struct run *run);
 
-/* isolation.c: what --no-isolation and the host make of it; after run_prepare. Returns
+/* isolation.c: its name on the command line; EINVAL if there is none such. */
+int run_parse_isolation(const char *text, int *isolation);
+
+/* What --isolation and the host make of it; after run_prepare. Returns
  * RUN_EXIT_OK or says what is missing and returns the exit code. */
 int run_isolation(struct run *run);
 bool run_host_isolates(void);

@@ -202,10 +202,19 @@ void run_print_stats(const struct run *run)
 		[COUNT_GATES] = "system call sites that became call gates",
 		[COUNT_CPUIDS] = "applications' cpuid made to trap at once",
 		[COUNT_GATE_TRAPS] = "traps at such sites (restarts, jumps to them)",
+		[COUNT_TWIN_RUNS] = "times an application ran in its own process",
+	};
+	static const char *const isolations[] = {
+		[ISOLATION_NONE] = "none",
+		[ISOLATION_KEYS] = "protection keys",
+		[ISOLATION_PROCESSES] = "processes",
 	};
 	const struct shared *shared = run->shared;
 
-	fprintf(stderr, "\nisolation: %s\n", shared->isolation ? "protection keys" : "none");
+	fprintf(stderr, "\nisolation: %s\n",
+		shared->isolation < sizeof(isolations) / sizeof(isolations[0])
+			? isolations[shared->isolation]
+			: "?");
 	print_rewriting(shared);
 	print_emulated(shared);
 	for (int i = 0; i < COUNT_COUNT; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The only program of a guest. Applications that put their stack pointer near the
- * bottom of the VMM's alternate stack (its address is the argument) and trap: the host
+ * bottom of the alternate stack of signal handlers (its address is the argument) and trap: the host
  * has no room for a signal frame and kills the machine's process. The application
  * must have a fault for it, and everything else must go on.
  */

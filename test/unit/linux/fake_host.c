@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 struct fake_process *fake_process;
+struct fake_process fake_twin;
 struct fake_calls fake_calls;
 
 const struct fake_page *fake_mapped(mword va)
@@ -121,4 +122,31 @@ void gate_serialize(void)
 void keys_protect(mword va, uint64_t bytes, int protection)
 {
 	assert_int_equal(protect(va, bytes, protection), 0);
+}
+
+/* What waits for the twin is done at once. */
+static void in_twin(long nr, mword va, uint64_t bytes, int protection, uint64_t offset)
+{
+	struct fake_process *own = fake_process;
+
+	fake_process = &fake_twin;
+	fake_host_call(nr, (long)va, (long)bytes, protection, MAP_SHARED | MAP_FIXED, FD_RAM,
+		       (long)offset);
+	fake_process = own;
+}
+
+void twin_map(mword va, uint64_t bytes, int protection, int flags, uint64_t offset)
+{
+	(void)flags;
+	in_twin(__NR_mmap, va, bytes, protection, offset);
+}
+
+void twin_protect(mword va, uint64_t bytes, int protection)
+{
+	in_twin(__NR_mprotect, va, bytes, protection, 0);
+}
+
+void twin_unmap(mword va, uint64_t bytes)
+{
+	in_twin(__NR_munmap, va, bytes, 0, 0);
 }

@@ -27,7 +27,8 @@ struct fake_calls {
 };
 
 extern struct fake_process *fake_process; /* the one that calls */
-extern struct fake_calls fake_calls;	  /* since the test last cleared them */
+extern struct fake_process fake_twin;
+extern struct fake_calls fake_calls; /* since the test last cleared them */
 
 extern mword fake_placed; /* the last gates_place() */
 

@@ -5,6 +5,7 @@
 #include "backends/linux/confine.h"
 #include "backends/linux/host.h"
 #include "backends/linux/private.h"
+#include "test/unit/linux/filter_run.h"
 
 #include <linux/audit.h>
 #include <linux/futex.h>
@@ -30,36 +31,6 @@ void end_machine(enum end why, int code, const char *reason)
 	(void)code;
 	(void)reason;
 	_exit(99);
-}
-
-/* --- the program, interpreted ------------------------------------------------------- */
-
-static uint32_t run(const struct sock_filter *program, unsigned length,
-		    const struct seccomp_data *data)
-{
-	uint32_t a = 0;
-
-	for (unsigned pc = 0; pc < length; pc++) {
-		const struct sock_filter *at = &program[pc];
-
-		switch (at->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			memcpy(&a, (const char *)data + at->k, sizeof(a));
-			break;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= at->k;
-			break;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			pc += a == at->k ? at->jt : at->jf;
-			break;
-		case BPF_RET | BPF_K:
-			return at->k;
-		default:
-			fail_msg("instruction %#x", at->code);
-		}
-	}
-	fail_msg("ran out of the program");
-	return 0;
 }
 
 static struct sock_filter machine[FILTER_MOST];
@@ -138,7 +109,9 @@ static uint32_t oracle(uint32_t nr, const uint64_t *args)
 		yes = (uint32_t)args[0] == 1 && (uint32_t)args[1] == 0;
 		break;
 	case 16:
-		yes = (uint32_t)args[0] == 7 && (uint32_t)args[1] == 0x5402;
+		yes = ((uint32_t)args[0] == 7 && (uint32_t)args[1] == 0x5402) ||
+		      ((uint32_t)args[0] == 9 &&
+		       ((uint32_t)args[1] == 0xc0502100 || (uint32_t)args[1] == 0xc0182101));
 		break;
 	default:
 		break;
@@ -151,7 +124,7 @@ static void compare(struct seccomp_data *data)
 	uint32_t want = data->arch == AUDIT_ARCH_X86_64
 				? oracle((uint32_t)data->nr, (void *)data->args)
 				: SECCOMP_RET_KILL_PROCESS;
-	uint32_t got = run(machine, machine_length, data);
+	uint32_t got = filter_run(machine, machine_length, data);
 
 	if (got != want)
 		fail_msg("call %d(%#llx, %#llx, %#llx, %#llx, %#llx): %#x, not %#x", data->nr,
@@ -186,6 +159,9 @@ static const uint64_t values[] = {0,
 				  59,
 				  0x5402,
 				  0x5412,
+				  0xc0502100,
+				  0xc0182101,
+				  0xc0182103,
 				  128,
 				  0x1000,
 				  1ull << 32,

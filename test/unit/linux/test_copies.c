@@ -34,7 +34,8 @@ static uint8_t memory[LAYOUT_COPY_BYTES];
 static uint64_t next_table;
 
 static struct shadow_tables tables, asleep;
-struct shadow_tables *const shadow = &tables;
+struct shadow_tables *shadow;
+struct shadow_tables *const shadow_own = &tables, *const shadow_twin = NULL;
 static struct fake_process processes[2];
 
 static uint64_t *word(uint64_t physical)

@@ -32,8 +32,9 @@ static uint8_t ram[MEMORY] __attribute__((aligned(4096)));
 static uint64_t next_table;
 
 /* Two processes of the machine; what one of them has is copied in when it gets its turn. */
-static struct shadow_tables tables, asleep;
-struct shadow_tables *const shadow = &tables;
+static struct shadow_tables tables, asleep, twins;
+struct shadow_tables *shadow;
+struct shadow_tables *const shadow_own = &tables, *const shadow_twin = &twins;
 static struct fake_process processes[2];
 
 static uint64_t *word(uint64_t physical)
@@ -110,12 +111,14 @@ static void assert_calls(unsigned maps, unsigned unmaps, unsigned protects)
 	clear_calls();
 }
 
-static int setup(void **state)
+static int set_up(enum isolation isolation)
 {
-	(void)state;
 	memset(ram, 0, sizeof(ram));
 	memset(&tables, 0, sizeof(tables));
+	memset(&twins, 0, sizeof(twins));
 	memset(processes, 0, sizeof(processes));
+	memset(&fake_twin, 0, sizeof(fake_twin));
+	shared->isolation = isolation;
 	fake_process = &processes[0];
 	guest_memory = (struct guest_memory){ram, MEMORY};
 	vcpu = (struct vcpu){.cr0 = CR0_PE | CR0_PG | CR0_WP,
@@ -126,6 +129,12 @@ static int setup(void **state)
 	shadow_start();
 	clear_calls();
 	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return set_up(ISOLATION_NONE);
 }
 
 /* --- how many host calls ---------------------------------------------------------------- */
@@ -382,6 +391,68 @@ static void the_zygote_warms(void **state)
 	assert_calls(0, 0, 0);
 }
 
+/* --- applications in a process of their own --------------------------------------------------- */
+
+static int setup_twin(void **state)
+{
+	(void)state;
+	return set_up(ISOLATION_PROCESSES);
+}
+
+static const struct fake_page *in_twin(mword va)
+{
+	struct fake_process *own = fake_process;
+	const struct fake_page *page;
+
+	fake_process = &fake_twin;
+	page = fake_mapped(va);
+	fake_process = own;
+	return page;
+}
+
+static void the_twin_has_applications_pages(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		guest_maps(USER + i * PAGE_SIZE, frame(i), USED | WRITE | (i != 2 ? PTE_U : 0));
+	vcpu.cpl = 3;
+	assert_true(touch(USER, ACCESS_USER | ACCESS_FETCH));
+	assert_int_equal(in_twin(USER)->protection, PROT_READ | PROT_WRITE | PROT_EXEC);
+	assert_non_null(in_twin(USER + PAGE_SIZE));
+	assert_null(in_twin(USER + 2 * PAGE_SIZE)); /* the kernel's */
+	assert_int_equal(fake_process->count, 0);
+	vcpu.cpl = 0;
+	assert_true(touch(USER, ACCESS_WRITE));
+	assert_int_equal(rights_of(USER), PROT_READ | PROT_WRITE); /* and no execution */
+	assert_true(touch(USER + 2 * PAGE_SIZE, ACCESS_WRITE));
+	assert_int_equal(rights_of(USER + 2 * PAGE_SIZE), PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+static void both_are_invalidated(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		guest_maps(USER + i * PAGE_SIZE, frame(i), USED | WRITE | PTE_U);
+	for (vcpu.cpl = 0; vcpu.cpl <= 3; vcpu.cpl += 3)
+		assert_true(touch(USER, vcpu.cpl ? ACCESS_USER : ACCESS_READ));
+	vcpu.cpl = 0;
+	*entry_of(USER) = 0;
+	*entry_of(USER + PAGE_SIZE) &= ~PTE_W;
+	*entry_of(USER + 2 * PAGE_SIZE) &= ~PTE_U;
+	shadow_flush_user();
+	assert_null(in_twin(USER));
+	assert_null(fake_mapped(USER));
+	assert_false(in_twin(USER + PAGE_SIZE)->protection & PROT_WRITE);
+	assert_false(rights_of(USER + PAGE_SIZE) & PROT_WRITE);
+	assert_null(in_twin(USER + 2 * PAGE_SIZE));
+	*entry_of(USER + 3 * PAGE_SIZE) = 0;
+	shadow_flush_page(gva(USER + 3 * PAGE_SIZE));
+	assert_null(in_twin(USER + 3 * PAGE_SIZE));
+	assert_null(fake_mapped(USER + 3 * PAGE_SIZE));
+	shadow_drop_user();
+	assert_int_equal(fake_twin.count, 0);
+}
+
 /* --- the tables ----------------------------------------------------------------------------- */
 
 static void blocks_come_and_go(void **state)
@@ -417,6 +488,8 @@ int main(void)
 		cmocka_unit_test_setup(any_order, setup),
 		cmocka_unit_test_setup(the_other_process_learns, setup),
 		cmocka_unit_test_setup(the_zygote_warms, setup),
+		cmocka_unit_test_setup(the_twin_has_applications_pages, setup_twin),
+		cmocka_unit_test_setup(both_are_invalidated, setup_twin),
 		cmocka_unit_test_setup(blocks_come_and_go, setup),
 	};
 
