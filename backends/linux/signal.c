@@ -17,6 +17,7 @@
  * guest that was interrupted, the VMM's stack is free and the second part is like
  * any other visit of the VMM's.
  */
+#include "backends/linux/code.h"
 #include "backends/linux/gates.h"
 #include "backends/linux/host.h"
 #include "backends/linux/keys.h"
@@ -135,12 +136,15 @@ static void page_fault(void)
 	mword error = application ? event.error : event.error & ~ACCESS_USER;
 
 	if (vmm_page_fault(gva(event.cr2), error, &translation)) {
+		uint64_t frame = translation.address.v & PAGE_MASK;
+		bool watched = error & ACCESS_WRITE && code_watched(frame);
+
 		/* Below the host's vm.mmap_min_addr there is nothing to be had: the
 		 * application's fault, as far as the guest can be told. */
 		if (!shadow_fill(gva(event.cr2), &translation, error & ACCESS_WRITE))
 			trap_raise(VECTOR_GP, 0);
 		else if (application)
-			step_look(event.cr2, error);
+			step_look(event.cr2, error, watched ? frame : 0);
 		return;
 	}
 	count(COUNT_GUEST_FAULTS);

@@ -83,23 +83,22 @@ static void begin(void)
 	vcpu.shadow_rip = rip;
 }
 
-static bool same_frame(mword a, mword b)
+static bool lies_in(mword va, uint64_t frame)
 {
-	struct translation one, two;
+	struct translation translation;
 
-	return mmu_probe(gva(a), &one) && mmu_probe(gva(b), &two) &&
-	       !((one.address.v ^ two.address.v) & PAGE_MASK);
+	return mmu_probe(gva(va), &translation) && (translation.address.v & PAGE_MASK) == frame;
 }
 
-void step_look(mword va, mword error)
+void step_look(mword va, mword error, uint64_t unwatched)
 {
 	mword rip = vcpu.regs.rip;
 
 	if (!code_frames)
 		return;
 	if (error & ACCESS_FETCH ? !code_executable(va)
-				 : error & ACCESS_WRITE && (same_frame(va, rip) ||
-							    same_frame(va, rip + INSN_MAX - 1)))
+				 : unwatched && (lies_in(rip, unwatched) ||
+						 lies_in(rip + INSN_MAX - 1, unwatched)))
 		begin();
 }
 

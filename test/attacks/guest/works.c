@@ -45,6 +45,28 @@ static bool writes_to_itself(void)
 	return true;
 }
 
+/* The same through another view, in which nothing is executable. */
+static bool writes_to_itself_elsewhere(void)
+{
+	static const uint8_t code[] = {
+		0xff, 0x07, /* incl (%rdi) */
+		0x8b, 0x07, /* movl (%rdi), %eax */
+		0xc3,	    /* ret */
+	};
+	int fd = memfd_create("code", 0);
+	uint8_t *writable, *at;
+
+	if (ftruncate(fd, PAGE))
+		return false;
+	writable = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	at = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	memcpy(writable, code, sizeof(code));
+	for (int i = 1; i < 200; i++)
+		if (((int (*)(void *))(uintptr_t)at)(writable + 512) != i)
+			return false;
+	return true;
+}
+
 /* Many pages of code that follow one another, each made and changed by itself. */
 static bool changes_often(void)
 {
@@ -79,6 +101,7 @@ void try_works(void)
 {
 	say("in-steps", in_steps());
 	say("writes-to-itself", writes_to_itself());
+	say("writes-to-itself-elsewhere", writes_to_itself_elsewhere());
 	say("changes-often", changes_often());
 	program("/jit");
 	program("/trace");
