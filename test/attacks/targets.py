@@ -86,9 +86,11 @@ def main():
     for name in KERNEL_DATA:
         say("data", name, (of_kernel[name] + DELTA) % 2**64)
     say("secret", "secret", (of_kernel["init_task"] + DELTA) % 2**64)
-    for address, text in code(vmm):
-        for match in list(re.finditer(rb"\x0f\x05", text))[:12]:
-            say("syscall", f"vmm-syscall+{match.start():x}", address + match.start())
+    # first those of a plain function, which the control takes
+    sites = [address + match.start() for address, text in code(vmm)
+             for match in re.finditer(rb"\x0f\x05", text)]
+    for at in sorted(sites, key=lambda at: (at - of_vmm["host_futex_wake"]) % 2**64)[:12]:
+        say("syscall", f"vmm-syscall+{at:x}", at)
     doors(vmm, "vmm", 0, 40)
     if sys.argv[3:] == ["doors"]:
         doors(vmlinux, "kernel", DELTA, 40)
