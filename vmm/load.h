@@ -59,12 +59,20 @@ struct load_section {
 #define LOAD_ENUM_(name, text) LOAD_##name,
 enum load_count { LOAD_COUNTS(LOAD_ENUM_) LOAD_COUNT_KINDS };
 
+/* [start, end), moved */
+struct load_range {
+	mword start, end;
+};
+#define LOAD_CODE_MOST 16
+
 struct load_result {
 	gpa_t entry;	   /* first instruction, run on an identity mapping (Linux: startup_64) */
 	gpa_t lowest, end; /* the image, bss included */
 	mword linked;	   /* its lowest guest-virtual address as linked; moved: + delta */
 	mword base, limit; /* where it was moved: [base, limit) */
-	mword text, text_end;		 /* the moved executable sections, for rewrite() */
+	mword text, text_end;			/* the moved executable sections, for rewrite() */
+	struct load_range code[LOAD_CODE_MOST]; /* and each, neighbours as one */
+	uint32_t code_count;
 	struct load_section annotations; /* AB_SECTION */
 	/* AB_LAYOUT_SECTION. Its records are used up: if anything was moved the loader
 	 * has put literals there, and zeroes. */

@@ -65,6 +65,10 @@ void twin_map(mword va, uint64_t bytes, int protection, int flags, uint64_t offs
 void twin_protect(mword va, uint64_t bytes, int protection);
 void twin_unmap(mword va, uint64_t bytes);
 
+/* kernel_code.c: nothing in the kernel's code that opens the keys; with keys only */
+void kernel_code_start(void); /* its own text, or the end of the machine */
+bool kernel_code_clean(mword va, uint64_t bytes, uint64_t frame); /* may be executable */
+
 /* exit.c: what is done once before the next application runs (EXIT_* of keys.h) */
 extern uint8_t exit_work;
 void exit_prefill(gva_t va);

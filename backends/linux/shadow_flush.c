@@ -27,11 +27,18 @@ struct batch {
 	struct piece pieces[PIECES];
 };
 
+/* What the kernel executes is looked at where it is mapped (kernel_code.c). */
+static bool maps_anew(const struct piece *piece)
+{
+	return !piece->rights || (shared->isolation == ISOLATION_KEYS && !is_user(piece->start) &&
+				  piece->rights & MAY_EXEC);
+}
+
 static void do_piece(const struct piece *piece)
 {
 	mword bytes = piece->end - piece->start;
 
-	if (!piece->rights || !protect_guest(piece->start, bytes, piece->rights))
+	if (maps_anew(piece) || !protect_guest(piece->start, bytes, piece->rights))
 		unmap_guest(piece->start, bytes);
 }
 

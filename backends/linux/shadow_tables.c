@@ -216,8 +216,11 @@ static long try_map(mword va, uint64_t bytes, uint64_t entry, int flags)
 
 bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
 {
-	long result = try_map(va, bytes, entry, flags);
+	long result;
 
+	if (!is_user(va) && entry & MAY_EXEC && !kernel_code_clean(va, bytes, entry & PTE_ADDR))
+		entry &= ~MAY_EXEC;
+	result = try_map(va, bytes, entry, flags);
 	if (result == -ENOMEM) {
 		evict_user();
 		result = try_map(va, bytes, entry, flags);

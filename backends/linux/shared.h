@@ -7,6 +7,7 @@
 #ifndef AFTERBURN_BACKENDS_LINUX_SHARED_H
 #define AFTERBURN_BACKENDS_LINUX_SHARED_H
 
+#include "vmm/load.h"
 #include "vmm/types.h"
 #include "vmm/vcpu.h"
 
@@ -96,15 +97,16 @@ struct shared {
 
 	/* start-up parameters */
 	uint64_t ram_bytes;
-	uint64_t entry, boot_params, root;     /* guest-physical */
-	uint64_t image_start, image_end;       /* moved guest-virtual, all of the image */
-	uint64_t image_physical;	       /* guest-physical of image_start */
-	uint64_t text_start, text_end;	       /* moved: where sites may lie */
-	uint64_t records, records_size;	       /* moved address of .afterburn */
-	uint64_t tsc_khz, tsc_start, tsc_mult; /* ns = (tsc - start) * mult >> 32 */
-	uint64_t wall_clock;		       /* seconds at tsc_start */
-	uint64_t trace[4];		       /* bit per row of AB_CLASSES */
-	uint32_t isolation;		       /* enum isolation */
+	uint64_t entry, boot_params, root;	/* guest-physical */
+	uint64_t image_start, image_end;	/* moved guest-virtual, all of the image */
+	uint64_t image_physical;		/* guest-physical of image_start */
+	uint64_t text_start, text_end;		/* moved: where sites may lie */
+	struct load_range code[LOAD_CODE_MOST]; /* moved: each executable part of that */
+	uint64_t records, records_size;		/* moved address of .afterburn */
+	uint64_t tsc_khz, tsc_start, tsc_mult;	/* ns = (tsc - start) * mult >> 32 */
+	uint64_t wall_clock;			/* seconds at tsc_start */
+	uint64_t trace[4];			/* bit per row of AB_CLASSES */
+	uint32_t isolation;			/* enum isolation */
 	uint32_t launcher_pid;
 	uint32_t terminal_raw;
 	uint32_t no_gates;		/* --no-gates */

@@ -129,6 +129,15 @@ static void save_registers(const struct sigcontext *at)
 	__asm__ volatile("rdgsbase %0" : "=r"(vcpu.gs_base));
 }
 
+/* The kernel, once it has left its identity mapping: see kernel_code.c. */
+static void check_fetch(const struct translation *translation)
+{
+	if (event.cr2 >= LAYOUT_USER_END && !kernel_code_clean(event.cr2 & PAGE_MASK, PAGE_SIZE,
+							       translation->address.v & PAGE_MASK))
+		end_machine(END_GUEST, 0,
+			    "its kernel executes memory that would open the protection keys");
+}
+
 static void page_fault(void)
 {
 	bool application = vcpu.cpl == 3;
@@ -139,6 +148,8 @@ static void page_fault(void)
 		uint64_t frame = translation.address.v & PAGE_MASK;
 		bool watched = error & ACCESS_WRITE && code_watched(frame);
 
+		if (!application && error & ACCESS_FETCH)
+			check_fetch(&translation);
 		/* Below the host's vm.mmap_min_addr there is nothing to be had: the
 		 * application's fault, as far as the guest can be told. */
 		if (!shadow_fill(gva(event.cr2), &translation, error & ACCESS_WRITE))

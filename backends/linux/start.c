@@ -170,6 +170,8 @@ static void rewrite_kernel(void)
 
 	if (error == REWRITE_OK) {
 		keep_report(&report);
+		if (shared->isolation == ISOLATION_KEYS)
+			kernel_code_start();
 		vmm_application_code(gpa(shared->image_physical),
 				     shared->image_end - shared->image_start);
 		return;

@@ -235,7 +235,22 @@ static bool find_section(struct image *image, const char *name, struct load_sect
 	return true;
 }
 
-static void find_text(struct image *image)
+/* Sections with nothing but alignment between them are one range. */
+static bool add_code(struct load_result *result, mword start, mword end)
+{
+	struct load_range *last = result->code_count ? &result->code[result->code_count - 1] : NULL;
+
+	if (last && start >= last->end && start - last->end < PAGE_SIZE) {
+		last->end = end;
+		return true;
+	}
+	if (result->code_count == LOAD_CODE_MOST)
+		return false;
+	result->code[result->code_count++] = (struct load_range){start, end};
+	return true;
+}
+
+static bool find_text(struct image *image)
 {
 	struct load_result *r = image->result;
 
@@ -249,11 +264,14 @@ static void find_text(struct image *image)
 			    (ELF_SHF_ALLOC | ELF_SHF_EXECINSTR) ||
 		    !s.size || !image_at(image, s.addr, s.size))
 			continue;
+		if (!add_code(r, start, start + s.size))
+			return image_fail(image, LOAD_E_BAD_HEADER, i, 0, s.addr, s.size);
 		r->text = start < r->text ? start : r->text;
 		r->text_end = start + s.size > r->text_end ? start + s.size : r->text_end;
 	}
 	if (r->text > r->text_end)
 		r->text = r->text_end;
+	return true;
 }
 
 /* The order matters: layout words first, for relocations to be kept off them, and
@@ -289,8 +307,7 @@ bool load_kernel(const struct load_request *request, struct load_result *result,
 	if (!find_entry(&image) || !find_section(&image, AB_SECTION, &result->annotations) ||
 	    !find_section(&image, AB_LAYOUT_SECTION, &result->layout))
 		return false;
-	find_text(&image);
-	return move(&image);
+	return find_text(&image) && move(&image);
 }
 
 #define ERROR_TEXT(name, text) [LOAD_E_##name] = text,

@@ -177,6 +177,7 @@ static void describe_image(struct run *run, const struct load_result *loaded)
 	shared->image_physical = loaded->lowest.v;
 	shared->text_start = loaded->text;
 	shared->text_end = loaded->text_end;
+	memcpy(shared->code, loaded->code, sizeof(shared->code));
 	shared->records = loaded->annotations.va;
 	shared->records_size = loaded->annotations.size;
 }
