@@ -5,11 +5,9 @@
 AB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 AB_PROG=$(basename "$0")
 
-# What `afterburn run` has to be told on this host: without protection keys it wants
-# to hear that applications need not be kept from the kernel. (bench.d/machines.py has the
-# same for Python.)
+# AFTERBURN_ISOLATION=keys|processes|none: for all machines that a script or test starts; else
+# as `afterburn run` chooses on this host.
 AB_ISOLATION=()
-grep -qsw ospke /proc/cpuinfo || AB_ISOLATION=(--no-isolation)
 [[ -z ${AFTERBURN_ISOLATION:-} ]] || AB_ISOLATION=(--isolation="$AFTERBURN_ISOLATION")
 
 die() {

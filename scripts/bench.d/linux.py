@@ -173,10 +173,10 @@ def first_match(path, pattern):
 
 def where_from(opts, clock, load):
     """The line above the table."""
-    return ('%s: guests Linux %s, one CPU, %s; host Linux %s, %d processors (%s), protection keys: %s; %d runs, clock %s, load '
+    return ('%s: guests Linux %s, one CPU, %s; host Linux %s, %d processors (%s), isolation in place by %s; %d runs, clock %s, load '
             'average %.1f before, %.1f after') % (
         datetime.date.today(), first_match(opts.kernel, rb'Linux version (\S+)'), MEMORY, os.uname().release.split('-')[0], os.cpu_count(),
-        first_match('/proc/cpuinfo', rb'model name\s*: (.*)'), 'yes' if has_keys() else 'no, hence no isolation', opts.runs, clock.name, load, os.getloadavg()[0])
+        first_match('/proc/cpuinfo', rb'model name\s*: (.*)'), 'protection keys' if has_keys() else 'processes (no protection keys)', opts.runs, clock.name, load, os.getloadavg()[0])
 
 
 def measure_all(opts, clock, directory):

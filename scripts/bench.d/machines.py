@@ -70,13 +70,6 @@ def has_keys():
         return re.search(r'^flags\s*:.*\bospke\b', f.read(), re.M) is not None
 
 
-def isolation(command):
-    """What `afterburn run` has to be told on this host (scripts/lib.sh has the same); older builds know no isolation."""
-    if has_keys() or '--no-isolation' not in subprocess.run([command, 'run', '--help'], capture_output=True, text=True).stdout:
-        return []
-    return ['--no-isolation']
-
-
 class Files:
     """Programs, initramfs and kernels, in a directory of their own: builds may go on meanwhile."""
 
@@ -140,7 +133,7 @@ class Files:
     def inplace(self, name, how, build, options=()):
         command = staged(build)
         copy = self.copied('afterburn-' + re.sub(r'\W+', '-', os.path.abspath(command)), command, '')
-        return Target(name, [copy, 'run', *isolation(copy), *options, '--memory', MEMORY, '--initrd', self.initramfs(),
+        return Target(name, [copy, 'run', *options, '--memory', MEMORY, '--initrd', self.initramfs(),
                              '--append', MORE_KERNEL_LINE, self.kernel()], how,
                       lambda name, kilobytes: name.startswith('/memfd:afterburn-ram'))
 

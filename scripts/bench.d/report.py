@@ -124,23 +124,27 @@ class Table:
 
     def verdicts(self):
         """Goals missed, and where others are faster."""
-        def told(rows, base):
-            return ', '.join('%s (%s, %s)' % (self.rows[row].title, number(self.figure(row, 'inplace')), base(row)) for row in rows)
+        def told(rows, target, base):
+            return ', '.join('%s (%s, %s)' % (self.rows[row].title, number(self.figure(row, target)), base(row)) for row in rows)
 
-        rows = [row for row in self.measured() if self.figure(row, 'inplace') is not None]
-        with_goal = [row for row in rows if self.rows[row].goal is not None]
-        missed = [row for row in with_goal if self.figure(row, 'inplace') > self.rows[row].goal]
-        lines = ['Goals: %d of %d reached; missed (measured, goal): %s.' %
-                 (len(with_goal) - len(missed), len(with_goal), told(missed, self.goal) or 'none')]
-        for other in (t for t in ('uml', 'qemu') if t in self.targets):
-            faster = [row for row in rows if self.is_faster(row, other)]
-            lines.append('%s is ahead in (in place, %s): %s.' %
-                         (TITLES[other], TITLES[other], told(faster, lambda row: number(self.figure(row, other))) or 'nothing'))
+        lines = []
+        for target in ['inplace'] + self.modes():
+            rows = [row for row in self.measured() if self.figure(row, target) is not None]
+            with_goal = [row for row in rows if self.rows[row].goal is not None]
+            missed = [row for row in with_goal if self.figure(row, target) > self.rows[row].goal]
+            lines.append('Goals%s: %d of %d reached; missed (measured, goal): %s.' %
+                         (target.replace('inplace', '').replace(' ', ' with ', 1), len(with_goal) - len(missed), len(with_goal),
+                          told(missed, target, self.goal) or 'none'))
+            for other in (t for t in ('uml', 'qemu') if t in self.targets):
+                faster = [row for row in rows if self.is_faster(row, other, target)]
+                lines.append('%s is ahead%s in (in place, %s): %s.' %
+                             (TITLES[other], target.replace('inplace', '').replace(' ', ' of ', 1), TITLES[other],
+                              told(faster, target, lambda row: number(self.figure(row, other))) or 'nothing'))
         return lines
 
-    def is_faster(self, row, other):
+    def is_faster(self, row, other, target):
         """Than the in-place guest, by more than noise."""
-        ours, theirs = ([self.ratios(row, t) or self.costs(row, t) for t in ('inplace', other)])
+        ours, theirs = ([self.ratios(row, t) or self.costs(row, t) for t in (target, other)])
         return bool(theirs) and middle(theirs) < middle(ours) and has_moved(ours, theirs)
 
     def text(self):

@@ -67,10 +67,12 @@ class Report(WithFile):
         self.assertEqual(self.table.mode_lines()[2:], ['| null call | 7.00 | 4 % | 10.0 | 0 % |'])
 
     def test_verdicts(self):
-        goals, uml = self.table.verdicts()
+        goals, uml, mode_goals, mode_uml = self.table.verdicts()
         self.assertEqual(goals, 'Goals: 2 of 4 reached; missed (measured, goal): fork+wait (3.00, 2.5x), '
                                 "own memory beside the guest's (7.00, 5 MiB).")
         self.assertEqual(uml, 'UML is ahead in (in place, UML): fork+wait (3.00, 2.00).')
+        self.assertEqual(mode_goals, 'Goals with --no-gates: 0 of 1 reached; missed (measured, goal): null call (7.00, 0.7x).')
+        self.assertEqual(mode_uml, 'UML is ahead of --no-gates in (in place, UML): nothing.')
 
     def compared(self, changes):
         new = written(self.path + '.new', {**FIGURES, **changes})
