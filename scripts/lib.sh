@@ -6,9 +6,15 @@ AB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 AB_PROG=$(basename "$0")
 
 # AFTERBURN_ISOLATION=keys|processes|none: for all machines that a script or test starts; else
-# as `afterburn run` chooses on this host.
+# as `afterburn run` chooses on this host, which is AB_ISOLATED_BY.
 AB_ISOLATION=()
-[[ -z ${AFTERBURN_ISOLATION:-} ]] || AB_ISOLATION=(--isolation="$AFTERBURN_ISOLATION")
+if [[ ${AFTERBURN_ISOLATION:-} ]]; then
+	AB_ISOLATION=(--isolation="$AFTERBURN_ISOLATION") AB_ISOLATED_BY=$AFTERBURN_ISOLATION
+elif grep -qsw ospke /proc/cpuinfo; then
+	AB_ISOLATED_BY=keys
+else
+	AB_ISOLATED_BY=processes
+fi
 
 die() {
 	printf '%s: %s\n' "$AB_PROG" "$*" >&2
