@@ -224,8 +224,13 @@ void signal_guest(void)
 {
 	bool stepped = step_end(event.number == SIGTRAP && event.trap == VECTOR_DB);
 
-	if (event.goes_on && !vcpu.pending)
+	if (event.goes_on && !vcpu.pending) {
+		/* In a trampoline, which the guest must not see: what comes from here on
+		 * waits for the next instruction. */
+		vcpu.shadow = 1;
+		vcpu.shadow_rip = vcpu.regs.rip;
 		return;
+	}
 	if (gates_settle(event.application) || event.goes_on || event.number == SIGUSR1)
 		return; /* vmm_resume looks at what is pending */
 	if (event.number == SIGSYS) {

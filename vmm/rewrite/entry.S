@@ -156,6 +156,9 @@ vmm_resume_commit:
 	je	3f
 	cmpb	$0, VCPU(SHADOW)
 	je	vmm_resume
+	movq	VCPU(RIP), %rax
+	cmpq	%rax, VCPU(SHADOW_RIP)		# of an instruction that is left: it is over
+	jne	vmm_resume
 3:	xorq	VCPU(RIP), %rbx
 	xorq	GPR(4), %r12
 	movzbl	VCPU(CPL), %eax

@@ -17,6 +17,7 @@ void offsets(void)
 	OFFSET(VCPU_CPL, cpl);
 	OFFSET(VCPU_IN_VMM, in_vmm);
 	OFFSET(VCPU_SHADOW, shadow);
+	OFFSET(VCPU_SHADOW_RIP, shadow_rip);
 	OFFSET(VCPU_SEGMENT, segment);
 	OFFSET(VCPU_CR0, cr0);
 	OFFSET(VCPU_CR2, cr2);

@@ -128,8 +128,14 @@ static void test_bases(void **state)
 
 /* --- pending interrupts ------------------------------------------------------------------- */
 
+enum shadow { NO_SHADOW, SHADOW, SHADOW_LEFT };
+
+static enum shadow shadow;
+
 static void mark_pending(void)
 {
+	vcpu.shadow = shadow != NO_SHADOW;
+	vcpu.shadow_rip = vcpu.regs.rip + (shadow == SHADOW_LEFT);
 	if (resume_calls == 1)
 		vcpu.pending = 1;
 	else
@@ -137,12 +143,12 @@ static void mark_pending(void)
 }
 
 /* Marked behind the first look: seen before the guest runs, if it may be interrupted. */
-static void run_pending(uint8_t vif, uint8_t cpl, uint8_t shadow, unsigned looks)
+static void run_pending(uint8_t vif, uint8_t cpl, enum shadow now, unsigned looks)
 {
 	reset(NULL);
 	vcpu.vif = vif;
 	vcpu.cpl = cpl;
-	vcpu.shadow = shadow;
+	shadow = now;
 	resume_action = mark_pending;
 	machine_run();
 	assert_int_equal(resume_calls, looks);
@@ -153,12 +159,14 @@ static void run_pending(uint8_t vif, uint8_t cpl, uint8_t shadow, unsigned looks
 static void test_pending(void **state)
 {
 	(void)state;
-	run_pending(0, 0, 0, 1);
-	run_pending(1, 0, 0, 2);
-	run_pending(0, 3, 0, 1);
-	run_pending(1, 3, 0, 2);
-	run_pending(1, 0, 1, 1);
-	run_pending(1, 3, 1, 1);
+	run_pending(0, 0, NO_SHADOW, 1);
+	run_pending(1, 0, NO_SHADOW, 2);
+	run_pending(0, 3, NO_SHADOW, 1);
+	run_pending(1, 3, NO_SHADOW, 2);
+	run_pending(1, 0, SHADOW, 1);
+	run_pending(1, 3, SHADOW, 1);
+	run_pending(1, 0, SHADOW_LEFT, 2);
+	run_pending(1, 3, SHADOW_LEFT, 2);
 }
 
 /* --- interrupted on the way out ----------------------------------------------------------- */
