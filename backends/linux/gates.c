@@ -40,7 +40,7 @@ static struct {
 /* Where a site lies in this process: what trampolines read. */
 struct place {
 	mword next;  /* behind the system call */
-	mword other; /* behind the displaced instruction */
+	mword other; /* behind the displaced instruction, the first of two */
 };
 
 /* Trampolines read and write with the application's rights. */
@@ -241,15 +241,22 @@ static const struct window_step *step_at(mword rip, struct site **site)
 	return NULL;
 }
 
-/* The pointers are not aligned (window.c), and some set AC. */
-static bool go_to_trampoline(struct sigcontext *at)
+/* From a site's window to the same instruction of its trampoline: the first one if its jump
+ * had an alignment check (the pointers are not aligned, window.c, and some set AC), the
+ * second if control came there without the first. */
+static bool go_to_trampoline(struct sigcontext *at, bool second)
 {
 	const struct copy *copy = shadow_shown(gva(at->rip));
 
 	for (unsigned i = copy ? copy->first_site : 0; i; i = sites[i - 1].next) {
-		if (sites[i - 1].window.start != at->rip % PAGE_SIZE)
+		const struct window *window = &sites[i - 1].window;
+		unsigned skip = second ? window->length : 0;
+
+		if (window->start + skip != at->rip % PAGE_SIZE || (second && !window->second))
 			continue;
-		at->rip = LAYOUT_GATES + (i - 1) * WINDOW_TRAMPOLINE;
+		at->rip = LAYOUT_GATES + (i - 1) * WINDOW_TRAMPOLINE + skip;
+		if (second)
+			count(COUNT_GATE_TRAPS);
 		return true;
 	}
 	return false;
@@ -263,7 +270,9 @@ bool gates_own_trap(struct sigcontext *at)
 	if (vcpu.cpl != 3)
 		return false;
 	if (at->trapno == VECTOR_AC)
-		return go_to_trampoline(at);
+		return go_to_trampoline(at, false);
+	if (at->trapno == VECTOR_UD || at->trapno == VECTOR_GP)
+		return go_to_trampoline(at, true);
 	step = at->trapno == VECTOR_DB ? step_at(at->rip, &site) : NULL;
 	return step && step->where == AT_INSIDE;
 }

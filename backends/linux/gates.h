@@ -3,7 +3,7 @@
  *
  * A system call of an application is a host signal, 0.8 us. A site that made enough of
  * them is patched in a copy of its page (window.h, copies.h) into a jump to its
- * trampoline, which does the displaced instruction, loads the address behind the
+ * trampoline, which does the displaced instructions, loads the address behind the
  * site, and enters vmm_gate (gate.S): what `syscall` does to the virtual CPU.
  *
  * Copies and trampolines know no addresses of programs, which differ from process to
@@ -12,8 +12,8 @@
  * call on. A copy is shown at one address per process.
  *
  * The guest never sees an address of trampoline or gate. Interrupted in there it is put
- * back to the window, or on to the system call, which has then begun
- * (gates_settle). What cannot go this way, does as before: the site that is jumped to,
+ * back to the window, to its second instruction, or on to the system call, which has then
+ * begun (gates_settle). What cannot go this way, does as before: the site that is jumped to,
  * restarted, single-stepped over; flags other than the usual; sites in front of which
  * there is no room. A host signal is always right.
  */
@@ -37,8 +37,8 @@ void gates_place(const struct copy *copy, mword page);
 void gates_drop(struct copy *copy);
 
 /* A trap of an application, registers in `at`, that is of the gates' making: a single step
- * within what is one instruction to the guest, or an alignment check of a jump's
- * pointer. True: it goes on from `at`. */
+ * within what is one instruction to the guest, an alignment check of a jump's
+ * pointer, or control came to a window's second instruction. True: it goes on from `at`. */
 bool gates_own_trap(struct sigcontext *at);
 
 /* vcpu.regs was saved: from a trampoline or the gate to an address of the guest's.

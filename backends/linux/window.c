@@ -9,6 +9,8 @@
 #define SYNC   24 /* bytes that decoding has to fall into step */
 #define FEWEST 8  /* starts that are enough */
 #define CALL   2  /* bytes of `syscall` */
+#define ROOM   (WINDOW_JUMP - CALL)
+#define TRAPS  3 /* bytes of the jump in front of the system call's that trap */
 
 #define PREFIX 0x2e /* %cs, without meaning for a jump in 64-bit mode */
 
@@ -80,21 +82,33 @@ static bool innocuous(const struct x86 *insn)
 	return false;
 }
 
-static bool plain(struct window *window, const struct code *code, unsigned at)
+/* The length of the instruction that ends `back` bytes in front of the system call if it
+ * may be displaced, or 0. */
+static unsigned innocuous_before(const struct code *code, unsigned back)
 {
-	unsigned length = length_before(code, 0);
+	unsigned length = length_before(code, back);
+	const uint8_t *first = code->bytes + code->length - CALL - back - length;
 	struct x86 insn;
 
-	if (length < WINDOW_JUMP - CALL || length > WINDOW_JUMP - CALL + WINDOW_PREFIXES ||
-	    length > at)
-		return false;
-	if (!x86_decode(&insn, code->bytes + code->length - CALL - length, length) ||
-	    !innocuous(&insn))
+	return length && x86_decode(&insn, first, length) && innocuous(&insn) ? length : 0;
+}
+
+static bool plain(struct window *window, const struct code *code, unsigned at)
+{
+	unsigned first = innocuous_before(code, 0), second = 0, all;
+
+	if (first && first <= TRAPS) {
+		second = first;
+		first = innocuous_before(code, second);
+	}
+	all = first + second;
+	if (!first || all < ROOM || all > ROOM + WINDOW_PREFIXES || all > at)
 		return false;
 	*window = (struct window){
 		.form = WINDOW_PLAIN,
-		.length = (uint8_t)length,
-		.start = (uint16_t)(at - length),
+		.length = (uint8_t)first,
+		.second = (uint8_t)second,
+		.start = (uint16_t)(at - all),
 		.end = (uint16_t)(at + CALL),
 		.at = (uint16_t)at,
 	};
@@ -213,6 +227,10 @@ static void plain_trampoline(struct writer *w, const struct window *window, cons
 {
 	step(w, AT_INSIDE, false);
 	bytes(w, page + window->start, window->length);
+	if (window->second) {
+		step(w, AT_BEHIND, false);
+		bytes(w, page + window->start + window->length, window->second);
+	}
 	enter_gate(w);
 }
 

@@ -3,20 +3,26 @@
  *
  * A `syscall` has two bytes, a jump that reaches the VMM's trampolines from anywhere has
  * seven: `jmp *disp32`, ff 24 e5, through a pointer at an absolute address. So the
- * instruction in front of the system call is displaced too, to the trampoline:
+ * instruction in front of the system call is displaced too, to the trampoline, or two are:
  *
  *     b8 27 00 00 00  mov $39, %eax      ->      ff 24 e5 NN NN 06 00  jmp *0x6NNNN
  *     0f 05           syscall
  *
- * Addresses in code stay what they are: the window is ONE instruction, so there is
- * no address between its two ends that an interrupted program could have, and
- * its end, where the system call was, now holds 06, which is no instruction. A jump to
- * the system call itself, or its restart, traps there and is taken for what it was.
- * That is why the pointers lie at 0x6NNNN. All bytes of the jump but the first
- * two trap if control comes to them: e5 (in), NN and NN (from a list), 06. Whoever
- * jumps into the middle of the displaced instruction, a program that hides
- * instructions in others, gets the original page back (gates.c); at the second byte,
- * `and $0xe5, %al` is executed first: a limit.
+ *     48 89 ef        mov %rbp, %rdi     ->      ff 24 e5 NN NN 06 00  jmp *0x6NNNN
+ *     31 c0           xor %eax, %eax                      |
+ *     0f 05           syscall                            traps
+ *
+ * Addresses in code stay what they are. Where the system call was now lies 06, which is no
+ * instruction: a jump to the system call itself, or its restart, traps there and is
+ * taken for what it was. That is why the pointers lie at 0x6NNNN. All bytes of the
+ * jump but the first two trap if control comes to them: e5 (in), NN and NN (from a list),
+ * 06. So of two instructions the second has 2 or 3 bytes: its address, which
+ * interrupted programs and jumps may have, is a byte that traps, and they go on at the
+ * same instruction of the trampoline. A third would begin at a byte that does not.
+ *
+ * Whoever jumps into the middle of a displaced instruction, a program that hides
+ * instructions in others, gets the original page back (gates.c); at the jump's second
+ * byte, `and $0xe5, %al` is executed first, and a prefix of the jump leads to the jump: limits.
  *
  * The other form is what glibc makes of a cancellation point whose number is 0 (read):
  *
@@ -25,9 +31,9 @@
  *     31 c0           xor  %eax, %eax        done there too
  *     0f 05           syscall
  *
- * Nothing here is known about a program but its bytes. That the instruction in front of
- * the system call begins where it seems to is established by decoding from many
- * places before it: x86 code falls into step after a few instructions, and nearly all
+ * Nothing here is known about a program but its bytes. That an instruction in front of the
+ * system call begins where it seems to is established by decoding from many places
+ * before it: x86 code falls into step after a few instructions, and nearly all
  * starts must agree.
  */
 #ifndef AFTERBURN_BACKENDS_LINUX_WINDOW_H
@@ -42,14 +48,15 @@
 
 enum window_form {
 	WINDOW_NONE,
-	WINDOW_PLAIN, /* one instruction, then the system call */
+	WINDOW_PLAIN, /* one instruction or two, then the system call */
 	WINDOW_FLAG,  /* cmpb with memory; conditional jump; xor; system call */
 };
 
 struct window {
 	uint8_t form;
-	uint8_t length; /* bytes of the displaced instruction */
-	uint16_t start; /* its offset in the page */
+	uint8_t length; /* bytes of the displaced instruction, the first of two */
+	uint8_t second; /* bytes of the one behind it; 0: there is none */
+	uint16_t start; /* the first one's offset in the page */
 	uint16_t end;	/* offset behind the bytes that the jump overwrites */
 	uint16_t at;	/* offset of the system call */
 };
@@ -68,7 +75,7 @@ enum window_where {
 	AT_NOWHERE,
 	AT_INSIDE, /* at the window, and a single step goes on: nothing of it is done */
 	AT_WINDOW,
-	AT_BEHIND,  /* behind the displaced instruction */
+	AT_BEHIND,  /* behind the displaced instruction, the first of two */
 	AT_SYSCALL, /* at the system call */
 	AT_GATE,    /* on the way into it: it has begun */
 };
@@ -83,13 +90,14 @@ struct window_step {
 struct window_places {
 	mword trampoline;
 	mword next;  /* 8 bytes: address behind the system call, in this process */
-	mword other; /* 8 bytes: address behind the displaced instruction */
+	mword other; /* 8 bytes: address behind the displaced instruction, the first of two */
 	mword r11;   /* 8 bytes: kept here */
 	mword gate;
 };
 
-/* Write the trampoline for a window of `page` to `code`; say what its instructions are
- * to the guest in `steps` (the last is AT_NOWHERE). */
+/* Write the trampoline for a window of `page` to `code`, which begins with the displaced
+ * instructions of a WINDOW_PLAIN; say what its instructions are to the guest in `steps` (the
+ * last is AT_NOWHERE). */
 void window_trampoline(const struct window *window, const uint8_t *page,
 		       const struct window_places *places, uint8_t code[WINDOW_TRAMPOLINE],
 		       struct window_step steps[WINDOW_STEPS]);

@@ -25,7 +25,8 @@ static void use(const struct window *window, const uint8_t *code, unsigned lengt
 
 	check(at + 2 <= PAGE);
 	memcpy(page + at - known, code + length - 2 - known, known + 2);
-	check(window->start + window->length <= at && window->end <= at + 2);
+	check(window->start + window->length + window->second <= at && window->end <= at + 2);
+	check(window->second <= 3);
 	check(window->end - window->start >= WINDOW_JUMP);
 	window_trampoline(window, page, &places, trampoline, steps);
 	while (steps[count].where != AT_NOWHERE) {

@@ -22,12 +22,28 @@ static int direct(void)
 	return ok;
 }
 
+/* The same to the second of two displaced instructions: that page stays as it is. */
+static int between(void)
+{
+	long pid = getpid(), uid = getuid();
+	int ok = 1;
+
+	for (int i = 0; i < HOT; i++)
+		ok &= pair() == pid;
+	for (int i = 0; i < HOT && ok; i++)
+		ok = MUST(pair_direct(SYS_getuid) == uid) && MUST(site_rcx == (long)pair_next) &&
+		     MUST(pair_direct(SYS_getpid) == pid) && MUST(pair() == pid) &&
+		     MUST(site_rcx == (long)pair_next);
+	tell("between", pair_start);
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	uint64_t flag;
 } odd_flags[] = {{"AC", 0x40000}, {"ID", 0x200000}, {"DF", 0x400}, {"NT", 0x4000}};
 
-static uint64_t call_with(uint64_t flags, long *result)
+static uint64_t call_with(uint64_t flags, long (*site)(void), long *result)
 {
 	uint64_t after;
 	long value;
@@ -35,25 +51,25 @@ static uint64_t call_with(uint64_t flags, long *result)
 	__asm__ volatile("pushfq\n\t"
 			 "orq	%2, (%%rsp)\n\t"
 			 "popfq\n\t"
-			 "call	site_window\n\t"
+			 "call	*%3\n\t"
 			 "pushfq\n\t"
 			 "popq	%0\n\t"
 			 "pushq	$0x202\n\t"
 			 "popfq"
 			 : "=&r"(after), "=&a"(value)
-			 : "r"(flags)
+			 : "r"(flags), "r"(site)
 			 : "rcx", "r11", "memory", "cc");
 	*result = value;
 	return after;
 }
 
-static int flags(void)
+static int flags(long (*site)(void))
 {
 	long pid = getpid(), result;
 	int ok = 1;
 
 	for (size_t i = 0; i < COUNT(odd_flags); i++) {
-		uint64_t after = call_with(odd_flags[i].flag, &result);
+		uint64_t after = call_with(odd_flags[i].flag, site, &result);
 
 		/* Linux clears NT on the way back */
 		if (odd_flags[i].flag != 0x4000 && !(after & odd_flags[i].flag))
@@ -77,25 +93,56 @@ static void on_step(int number, siginfo_t *info, void *context)
 		seen[seen_count++] = rip;
 }
 
-static int steps(void)
+/* TF comes back with sysret: after one more instruction. */
+static const uint8_t *const site_steps[] = {site_start, site_syscall, site_next_but_one, NULL};
+static const uint8_t *const pair_steps[] = {pair_start, pair_second, pair_syscall,
+					    pair_next_but_one, NULL};
+
+static int steps(long (*site)(void), const uint8_t *const *expected)
 {
 	struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
-	static const uint8_t *expected[3];
 	long result;
 	int at = 0;
 
-	expected[0] = site_start;
-	expected[1] = site_syscall;
-	expected[2] = site_next_but_one; /* TF comes back with sysret: after one more */
+	seen_count = 0;
 	sigaction(SIGTRAP, &action, NULL);
-	call_with(0x100, &result);
+	call_with(0x100, site, &result);
 	while (at < seen_count && seen[at] != expected[0])
 		at++;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; expected[i]; i++)
 		if (at + i >= seen_count || seen[at + i] != expected[i])
 			return NOTE("step %d is at %p, not %p", i, (const void *)seen[at + i],
 				    (const void *)expected[i]);
 	return MUST(result == getpid());
+}
+
+/* --- between two instructions while they become a jump --------------------------------------- */
+
+static volatile int stood_there;
+
+/* Stepped to the second one: the site becomes hot, then it is gone on with. */
+static void on_second(int number, siginfo_t *info, void *context)
+{
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	(void)number, (void)info;
+	if ((const uint8_t *)regs[REG_RIP] != stood_second)
+		return;
+	for (int i = 0; i < HOT; i++)
+		stood();
+	stood_there = 1;
+	regs[REG_EFL] &= ~0x100;
+}
+
+static int stands(void)
+{
+	struct sigaction action = {.sa_sigaction = on_second, .sa_flags = SA_SIGINFO};
+	long result;
+
+	sigaction(SIGTRAP, &action, NULL);
+	call_with(0x100, stood, &result);
+	tell("stands", stood_start);
+	return MUST(stood_there) && MUST(result == getpid()) && MUST(site_rcx == (long)stood_next);
 }
 
 /* --- a displaced instruction that faults -------------------------------------------------- */
@@ -110,7 +157,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 	mprotect(moving, PAGE, PROT_READ | PROT_WRITE);
 }
 
-static int fault(void)
+static int fault(const char *name, long (*load)(const long *), int index, const uint8_t *window,
+		 const uint8_t *where)
 {
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 	int ok = 1;
@@ -118,14 +166,14 @@ static int fault(void)
 	moving = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	sigaction(SIGSEGV, &action, NULL);
 	for (int i = 0; i < HOT + 5 && ok; i++) {
-		moving[32] = i;
+		moving[index] = i;
 		fault_at = NULL;
 		if (i > HOT && mprotect(moving, PAGE, PROT_NONE))
 			return 0;
-		ok = MUST(site_load(moving) == i) &&
-		     MUST(fault_at == (i > HOT ? site_load_start : NULL));
+		ok = MUST(load(moving) == i) && MUST(site_rax == getpid()) &&
+		     MUST(fault_at == (i > HOT ? where : NULL));
 	}
-	tell("fault", site_load_start);
+	tell(name, window);
 	return ok;
 }
 
@@ -177,9 +225,14 @@ static int overlap_again(void)
 int entry_checks(void)
 {
 	check("direct", direct());
-	check("flags", flags());
-	check("steps", steps());
-	check("fault", fault());
+	check("between", between());
+	check("flags", flags(site_window));
+	check("flags-2", flags(pair));
+	check("steps", steps(site_window, site_steps));
+	check("steps-2", steps(pair, pair_steps));
+	check("stands", stands());
+	check("fault", fault("fault", site_load, 32, site_load_start, site_load_start));
+	check("fault-2", fault("fault-2", pair_load, 0, pair_load_start, pair_load_second));
 	check("overlap", overlap());
 	check("overlap-again", overlap_again());
 	return failures;

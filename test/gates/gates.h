@@ -10,17 +10,26 @@
 
 #define HOT 200 /* calls that make a site hot */
 
-extern const uint8_t storm_window[], storm_syscall[], storm_next[], storm_end[];
+extern const uint8_t storm_window[], storm_second[], storm_syscall[], storm_next[];
+extern const uint8_t storm2_window[], storm2_second[], storm2_syscall[], storm2_next[];
+extern const uint8_t storm3_window[], storm3_second[], storm3_syscall[], storm3_next[];
 extern const uint8_t site_start[], site_syscall[], site_next[], site_next_but_one[];
 extern const uint8_t site_read_start[], site_load_start[];
+extern const uint8_t pair_start[], pair_second[], pair_syscall[], pair_next[], pair_next_but_one[];
+extern const uint8_t stood_start[], stood_second[], stood_next[];
+extern const uint8_t pair_load_start[], pair_load_second[];
 extern const uint8_t overlap_window[];
-extern long site_rcx;
+extern long site_rcx, site_rax;
 
-void storm_call(uint64_t *values);
+void storm_call(uint64_t *values), storm2_call(uint64_t *values), storm3_call(uint64_t *values);
 long site_window(void);
 long site_direct(long number);
 long site_read(int fd, void *to, long length);
 long site_load(const long *at);
+long pair(void);
+long pair_direct(long number);
+long pair_load(const long *at);
+long stood(void);
 
 /* Is there a jump through memory where `code` was something else? A load sees it. */
 static inline int patched(const uint8_t *code)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls at known places, with everything about them stored. */
 
-/* void storm_call(uint64_t v[40]): registers from v[0..13], getpid, registers to v[14..].
- * The layout is storm.c's. The red zone is used, as any leaf function may.
+/* void NAME_call(uint64_t v[40]): registers from v[0..13], getpid, registers to v[14..].
+ * The layout is storm.c's. The red zone is used, as any leaf function may. In front of
+ * the system call are `first` and `second`; rcx and eax are 38 before. Instructions that
+ * do not bear being done twice, or not at all.
  */
-	.text
+	.macro	storm name, before, first, second
 	.balign	64
-	.globl	storm_call, storm_window, storm_syscall, storm_next, storm_end
-	.type	storm_call, @function
-storm_call:
+	.globl	\name\()_call, \name\()_window, \name\()_second, \name\()_syscall, \name\()_next
+	.type	\name\()_call, @function
+\name\()_call:
 	pushq	%rbx
 	pushq	%rbp
 	pushq	%r12
@@ -37,12 +39,16 @@ storm_call:
 	movq	%r10, -128(%rsp)
 	movq	%rsp, stack(%rip)
 	cmpq	%rcx, %rax
-	movq	88(%rdi), %rdi
-storm_window:
-	movl	$39, %eax
-storm_syscall:
+	movl	$38, %ecx
+	leal	(%rcx), %eax
+	\before
+\name\()_window:
+	\first
+\name\()_second:
+	\second
+\name\()_syscall:
 	syscall
-storm_next:
+\name\()_next:
 	movq	%rdi, rdi(%rip)
 	movq	argument(%rip), %rdi
 	movq	%rsp, 120(%rdi)
@@ -80,8 +86,14 @@ storm_next:
 	popq	%rbp
 	popq	%rbx
 	ret
-storm_end:
-	.size	storm_call, . - storm_call
+	.size	\name\()_call, . - \name\()_call
+	.endm
+
+	.text
+	storm	storm, "movq 88(%rdi), %rdi", "movl $39, %eax"
+	storm	storm2, "movq 88(%rdi), %rdi", "leal 1(%rcx), %ecx", "movl %ecx, %eax"
+	# the load waits for memory, and interruptions come behind what waited
+	storm	storm3, "clflush 88(%rdi)", "movq 88(%rdi), %rdi", "leal 1(%rax), %eax"
 
 /* long site_direct(long number): straight to the system call of storm_like, number in eax.
  * long site_window(void): from the window, getpid.
@@ -107,6 +119,38 @@ site_direct:
 	jmp	site_syscall
 	.size	site_direct, . - site_direct
 
+/* long NAME(void): getpid, by two instructions, of 3 and 2 bytes, in front of the call.
+ * long NAME_direct(long number): straight to the second of them.
+ */
+	.macro	pair name
+	.balign	64
+	.globl	\name, \name\()_start, \name\()_second, \name\()_syscall, \name\()_next
+	.globl	\name\()_next_but_one, \name\()_direct
+	.type	\name, @function
+	.skip	64, 0x90
+\name:
+	movl	$38, %ecx
+\name\()_start:
+	leal	1(%rcx), %ecx
+\name\()_second:
+	movl	%ecx, %eax
+\name\()_syscall:
+	syscall
+\name\()_next:
+	movq	%rcx, site_rcx(%rip)
+\name\()_next_but_one:
+	ret
+	.size	\name, . - \name
+	.type	\name\()_direct, @function
+\name\()_direct:
+	movl	%edi, %ecx
+	jmp	\name\()_second
+	.size	\name\()_direct, . - \name\()_direct
+	.endm
+
+	pair	pair
+	pair	stood
+
 /* long site_read(int, void *, long), site_getpid(void): for ptrace, read by its bytes */
 	.balign	64
 	.globl	site_read, site_read_start
@@ -130,9 +174,28 @@ site_load:
 site_load_start:
 	movq	256(%rdi), %r9
 	syscall
+	movq	%rax, site_rax(%rip)
 	movq	%r9, %rax
 	ret
 	.size	site_load, . - site_load
+
+/* long pair_load(const long *at): the second displaced instruction loads *at to r9
+ * getpid to site_rax; returns r9 */
+	.balign	64
+	.globl	pair_load, pair_load_start, pair_load_second, site_rax
+	.type	pair_load, @function
+	.skip	64, 0x90
+pair_load:
+	movl	$38, %eax
+pair_load_start:
+	leal	1(%rax), %eax
+pair_load_second:
+	movq	(%rdi), %r9
+	syscall
+	movq	%rax, site_rax(%rip)
+	movq	%r9, %rax
+	ret
+	.size	pair_load, . - pair_load
 
 /* void overlap_window(void): sched_setscheduler, whose number's bytes are instructions:
  * overlap_window + 2 and + 3 are entered by a jump (misc.c) */
@@ -150,5 +213,6 @@ argument: .skip	8
 stack:	.skip	8
 rdi:	.skip	8
 site_rcx: .skip	8
+site_rax: .skip	8
 
 	.section .note.GNU-stack, "", @progbits

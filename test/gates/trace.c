@@ -6,19 +6,26 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
+/* What a debugger meets: addresses of instructions, the last behind the call. */
+static const struct traced {
+	long (*site)(void);
+	const uint8_t *path[4];
+} one = {site_window, {site_start, site_syscall, site_next, NULL}},
+  two = {pair, {pair_start, pair_second, pair_syscall, pair_next}};
+
 /* A child that makes calls for ever, hot before it stops. */
-static pid_t start(void)
+static pid_t start(const struct traced *traced)
 {
 	pid_t child = fork();
 	int status;
 
 	if (child == 0) {
 		for (int i = 0; i < HOT; i++)
-			site_window();
+			traced->site();
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
 		raise(SIGSTOP);
 		for (;;)
-			site_window();
+			traced->site();
 	}
 	waitpid(child, &status, 0);
 	return MUST(WIFSTOPPED(status)) ? child : -1;
@@ -47,20 +54,19 @@ static int resume(pid_t child, int how)
 	return WIFSTOPPED(status) ? WSTOPSIG(status) : -1;
 }
 
-static int steps(void)
+static int steps(const struct traced *traced)
 {
-	pid_t child = start();
+	pid_t child = start(traced);
 	int ok = child > 0;
 
 	for (int round = 0; round < 20 && ok; round++) {
-		for (int i = 0; i < 100000 && at(child) != site_start; i++)
+		for (int i = 0; i < 100000 && at(child) != traced->path[0]; i++)
 			if (resume(child, PTRACE_SINGLESTEP) != SIGTRAP)
 				return 0;
-		ok = MUST(at(child) == site_start) &&
-		     MUST(resume(child, PTRACE_SINGLESTEP) == SIGTRAP) &&
-		     MUST(at(child) == site_syscall) &&
-		     MUST(resume(child, PTRACE_SINGLESTEP) == SIGTRAP) &&
-		     MUST(at(child) == site_next);
+		ok = MUST(at(child) == traced->path[0]);
+		for (int i = 1; i < 4 && traced->path[i] && ok; i++)
+			ok = MUST(resume(child, PTRACE_SINGLESTEP) == SIGTRAP) &&
+			     MUST(at(child) == traced->path[i]);
 	}
 	end(child);
 	return ok;
@@ -68,7 +74,7 @@ static int steps(void)
 
 static int stops(void)
 {
-	pid_t child = start();
+	pid_t child = start(&one);
 	int ok = child > 0;
 
 	ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD);
@@ -87,15 +93,17 @@ static int stops(void)
 }
 
 /* A breakpoint as gdb's: int3 over the first byte, met, put back, stepped over. */
-static int breakpoint(const uint8_t *where)
+static int breakpoint(const struct traced *traced, int which)
 {
-	pid_t child = start();
+	static const uint8_t firsts[] = {0xb8, 0x0f, 0x8d, 0x89};
+	const uint8_t *where = traced->path[which];
+	pid_t child = start(traced);
 	long word;
 	int ok = child > 0;
 
 	errno = 0;
 	word = ptrace(PTRACE_PEEKTEXT, child, where, 0);
-	ok = ok && MUST(!errno) && MUST((word & 0xff) == (where == site_syscall ? 0x0f : 0xb8));
+	ok = ok && MUST(!errno) && MUST((word & 0xff) == firsts[which + (traced == &two) * 2]);
 	for (int i = 0; i < 20 && ok; i++) {
 		struct user_regs_struct regs;
 
@@ -106,7 +114,7 @@ static int breakpoint(const uint8_t *where)
 		regs.rip--;
 		ptrace(PTRACE_SETREGS, child, 0, &regs);
 		ok = ok && MUST(resume(child, PTRACE_SINGLESTEP) == SIGTRAP) &&
-		     MUST(at(child) == (where == site_syscall ? site_next : site_syscall));
+		     MUST(at(child) == traced->path[which + 1]);
 	}
 	end(child);
 	return ok;
@@ -115,7 +123,7 @@ static int breakpoint(const uint8_t *where)
 /* The debugger changes the number of the call, and nobody else sees that. */
 static int poke(void)
 {
-	pid_t child = start();
+	pid_t child = start(&one);
 	int ok = child > 0;
 	long word = ptrace(PTRACE_PEEKTEXT, child, site_start, 0);
 
@@ -135,10 +143,13 @@ static int poke(void)
 
 int trace_checks(void)
 {
-	check("trace-steps", steps());
+	check("trace-steps", steps(&one));
+	check("trace-steps-2", steps(&two));
 	check("trace-stops", stops());
-	check("trace-break-window", breakpoint(site_start));
-	check("trace-break-syscall", breakpoint(site_syscall));
+	check("trace-break-window", breakpoint(&one, 0));
+	check("trace-break-syscall", breakpoint(&one, 1));
+	check("trace-break-first", breakpoint(&two, 0));
+	check("trace-break-second", breakpoint(&two, 1));
 	check("trace-poke", poke());
 	return failures;
 }

@@ -20,13 +20,15 @@
 struct sample {
 	const char *bytes;
 	unsigned length;
-	unsigned want; /* length of the displaced instruction; 0: no window */
+	unsigned want; /* length of the displaced instruction, the first of two; 0: no window */
 	enum window_form form;
+	unsigned second;
 };
 
-#define SAMPLE(want, form, text)                                                                   \
+#define SAMPLE(want, form, text) PAIR(want, 0, form, text)
+#define PAIR(want, second, form, text)                                                             \
 	{                                                                                          \
-		text "\x0f\x05", sizeof(text) + 1, want, form                                      \
+		text "\x0f\x05", sizeof(text) + 1, want, form, second                              \
 	}
 
 static const struct sample samples[] = {
@@ -42,16 +44,28 @@ static const struct sample samples[] = {
 	SAMPLE(7, WINDOW_FLAG, "\x80\x3d\1\2\3\4\0\x75\x13\x31\xc0"),
 	SAMPLE(0, WINDOW_NONE, "\x80\x3d\1\2\3\4\0\x72\x13\x31\xc0"), /* jb */
 	SAMPLE(0, WINDOW_NONE, "\x31\xc0"),			      /* too short */
-	SAMPLE(0, WINDOW_NONE, "\xb8\x27\0\0\0\x89\xf7"),	      /* one in between */
-	SAMPLE(0, WINDOW_NONE, "\x48\x8d\x3d\1\0\0\0"),		      /* lea 1(%rip) */
-	SAMPLE(0, WINDOW_NONE, "\xe8\0\0\0\0"),			      /* call */
-	SAMPLE(0, WINDOW_NONE, "\xe9\0\0\0\0"),			      /* jmp */
-	SAMPLE(0, WINDOW_NONE, "\x0f\x84\0\0\0\0"),		      /* je */
-	SAMPLE(0, WINDOW_NONE, "\x68\0\0\0\0"),			      /* push */
-	SAMPLE(0, WINDOW_NONE, "\x65\x8b\x04\x25\0\0\0\0"),	      /* mov %gs:0, %eax */
-	SAMPLE(0, WINDOW_NONE, "\xf0\x81\x07\1\0\0\0"),		      /* lock add */
-	SAMPLE(0, WINDOW_NONE, "\xa1\1\2\3\4\5\6\7\x08"),	      /* mov moffs */
-	SAMPLE(0, WINDOW_NONE, "\x48"),				      /* REX.W syscall */
+	PAIR(5, 2, WINDOW_PLAIN, "\xb8\x27\0\0\0\x89\xf7"),   /* mov $39, %eax; mov %esi, %edi */
+	PAIR(3, 2, WINDOW_PLAIN, "\x48\x89\xef\x31\xc0"),     /* mov %rbp, %rdi; xor %eax, %eax */
+	PAIR(3, 3, WINDOW_PLAIN, "\x48\x89\xef\x48\x89\xde"), /* and mov %rbx, %rsi */
+	PAIR(2, 3, WINDOW_PLAIN, "\x31\xc0\x48\x89\xef"),
+	PAIR(10, 3, WINDOW_PLAIN, "\x48\xb8\1\2\3\4\5\6\7\x08\x4d\x89\xca"),
+	PAIR(5, 3, WINDOW_PLAIN, "\x4c\x8b\x4c\x24\x08\x48\x8b\x37"), /* mov (%rdi), %rsi */
+	SAMPLE(0, WINDOW_NONE, "\x31\xc0\x31\xff"),		      /* four bytes: too short */
+	SAMPLE(0, WINDOW_NONE, "\x31\xd2\x31\xc0\x31\xff"),	/* three: no room for a third */
+	SAMPLE(0, WINDOW_NONE, "\x48\x89\xef\x48\x8b\x70\x08"), /* 24 does not trap */
+	SAMPLE(0, WINDOW_NONE, "\xe8\0\0\0\0\x31\xc0"),		/* call, then xor */
+	SAMPLE(0, WINDOW_NONE, "\xb8\x27\0\0\0\xf3\x90"),	/* pause */
+	SAMPLE(0, WINDOW_NONE, "\x48\x8d\x3d\1\0\0\0\x31\xc0"), /* lea 1(%rip); xor */
+	SAMPLE(0, WINDOW_NONE, "\x48\xc7\x84\x24\0\1\0\0\0\0\0\0\x31\xc0"), /* 12 + 2 bytes */
+	SAMPLE(0, WINDOW_NONE, "\x48\x8d\x3d\1\0\0\0"),			    /* lea 1(%rip) */
+	SAMPLE(0, WINDOW_NONE, "\xe8\0\0\0\0"),				    /* call */
+	SAMPLE(0, WINDOW_NONE, "\xe9\0\0\0\0"),				    /* jmp */
+	SAMPLE(0, WINDOW_NONE, "\x0f\x84\0\0\0\0"),			    /* je */
+	SAMPLE(0, WINDOW_NONE, "\x68\0\0\0\0"),				    /* push */
+	SAMPLE(0, WINDOW_NONE, "\x65\x8b\x04\x25\0\0\0\0"),		    /* mov %gs:0, %eax */
+	SAMPLE(0, WINDOW_NONE, "\xf0\x81\x07\1\0\0\0"),			    /* lock add */
+	SAMPLE(0, WINDOW_NONE, "\xa1\1\2\3\4\5\6\7\x08"),		    /* mov moffs */
+	SAMPLE(0, WINDOW_NONE, "\x48"),					    /* REX.W syscall */
 };
 
 static bool find(const struct sample *sample, unsigned at, struct window *window)
@@ -75,6 +89,7 @@ static void samples_are_found(void **state)
 			continue;
 		assert_int_equal(window.form, samples[i].form);
 		assert_int_equal(window.length, samples[i].want);
+		assert_int_equal(window.second, samples[i].second);
 		assert_int_equal(window.start, 1000 - (samples[i].length - 2));
 		assert_int_equal(window.at, 1000);
 	}
@@ -149,6 +164,59 @@ static void jumps_are_made_of_traps(void **state)
 		assert_true(traps(page[997]) && traps(page[998]) && traps(page[999]) &&
 			    traps(page[1000]));
 	}
+}
+
+/* Bytes of an innocuous instruction of this length, or NULL. */
+static const char *instruction(unsigned length)
+{
+	static const char *const of[] = {
+		[2] = "\x31\xc0",
+		[3] = "\x48\x89\xef",
+		[4] = "\x48\x8b\x70\x08",
+		[5] = "\xb8\x27\0\0\0",
+		[6] = "\x41\xba\x08\0\0\0",
+		[7] = "\x48\xc7\xc0\x0f\0\0\0",
+		[8] = "\x48\x8b\x84\x24\0\1\0\0",
+		[9] = "\x48\xc7\x44\x24\x08\0\0\0\0",
+		[10] = "\x48\xb8\1\2\3\4\5\6\7\x08",
+		[11] = "\x48\xc7\x80\0\1\0\0\0\0\0\0",
+		[12] = "\x48\xc7\x84\x24\0\1\0\0\0\0\0\0",
+	};
+
+	return length < sizeof(of) / sizeof(of[0]) ? of[length] : NULL;
+}
+
+/* Two instructions of all lengths: where there is a window, the second's address is a byte
+ * that traps, and where there is none, there was a reason. */
+static void check_pair(unsigned first, unsigned second)
+{
+	uint8_t code[32], page[PAGE] = {0};
+	const struct sample sample = {(const char *)code, first + second + 2, 0, 0, 0};
+	bool together = second < 4 && first + second >= 5 && first + second <= 13, found;
+	struct window window;
+
+	memcpy(code, instruction(first), first);
+	memcpy(code + first, instruction(second), second);
+	memcpy(code + first + second, "\x0f\x05", 2);
+	found = find(&sample, 1000, &window);
+	if (found != (together || second >= 5))
+		fail_msg("%u and %u bytes: %d", first, second, found);
+	if (!found)
+		return;
+	assert_int_equal(window.second, together ? second : 0);
+	assert_int_equal(window.length, together ? first : second);
+	for (unsigned i = 0; together && i < WINDOW_POINTERS; i++) {
+		window_patch(&window, window_pointer(i), page);
+		assert_true(traps(page[1000 - second]));
+	}
+}
+
+static void boundaries_are_traps(void **state)
+{
+	(void)state;
+	for (unsigned first = 2; instruction(first); first++)
+		for (unsigned second = 2; instruction(second); second++)
+			check_pair(first, second);
 }
 
 /* --- the trampolines, executed ------------------------------------------------------------- */
@@ -229,6 +297,31 @@ static void a_plain_trampoline_runs(void **state)
 	assert_int_equal(steps[3].where, AT_NOWHERE);
 }
 
+static void a_trampoline_of_two_runs(void **state)
+{
+	static const struct sample pair =
+		PAIR(5, 3, WINDOW_PLAIN, "\xb8\x27\0\0\0\x49\x89\xc3"); /* mov %rax, %r11 */
+	struct window_step steps[WINDOW_STEPS];
+	struct window window;
+	struct outcome out;
+
+	(void)state;
+	build(&pair, &window, steps);
+	machine->next = 0x123456789;
+	out = execute(7, 5);
+	assert_int_equal(out.rax, 39);
+	assert_int_equal(out.r11, 39);
+	assert_int_equal(out.rcx, 0x123456789);
+	assert_int_equal(out.gate, 1);
+	assert_int_equal(steps[0].where, AT_INSIDE);
+	assert_int_equal(steps[1].at, window.length);
+	assert_int_equal(steps[1].where, AT_BEHIND);
+	assert_int_equal(steps[2].at, window.length + window.second);
+	assert_int_equal(steps[2].where, AT_SYSCALL);
+	assert_int_equal(steps[3].where, AT_GATE);
+	assert_int_equal(steps[4].where, AT_NOWHERE);
+}
+
 /* The flag is 0x01020304 from the comparison's end, which is 6 in front of `next`. */
 static void a_flag_trampoline_decides(void **state)
 {
@@ -260,7 +353,9 @@ int main(void)
 		cmocka_unit_test(longer_instructions_are_seen),
 		cmocka_unit_test(little_code_is_not_enough),
 		cmocka_unit_test(jumps_are_made_of_traps),
+		cmocka_unit_test(boundaries_are_traps),
 		cmocka_unit_test(a_plain_trampoline_runs),
+		cmocka_unit_test(a_trampoline_of_two_runs),
 		cmocka_unit_test(a_flag_trampoline_decides),
 	};
 
