@@ -113,7 +113,8 @@ static struct site *free_site(void)
 	return NULL;
 }
 
-static void write_site(struct site *site, struct copy *copy, const uint8_t *page)
+/* False: there may be none. */
+static bool write_trampoline(struct site *site, const uint8_t *page)
 {
 	unsigned index = (unsigned)(site - sites);
 	mword trampoline = LAYOUT_GATES + index * WINDOW_TRAMPOLINE;
@@ -124,9 +125,18 @@ static void write_site(struct site *site, struct copy *copy, const uint8_t *page
 		.r11 = (mword)&kept_r11,
 		.gate = (mword)(shared->isolation ? vmm_gate_keys : vmm_gate),
 	};
+	uint8_t code[WINDOW_TRAMPOLINE];
 
-	window_trampoline(&site->window, page, &where, copies_memory + (trampoline - LAYOUT_GATES),
-			  site->steps);
+	if (!window_trampoline(&site->window, page, &where, code, site->steps))
+		return false;
+	__builtin_memcpy(copies_memory + (trampoline - LAYOUT_GATES), code, sizeof(code));
+	return true;
+}
+
+static void write_site(struct site *site, struct copy *copy)
+{
+	unsigned index = (unsigned)(site - sites);
+
 	window_patch(&site->window, window_pointer(index), copies_bytes(copy));
 	site->copy = copy;
 	site->next = copy->first_site;
@@ -157,18 +167,17 @@ static bool patch(mword va, uint64_t frame)
 
 	if (!page || !find_window(&window, va))
 		return false;
-	while (!free_site())
+	while (!(site = free_site()))
 		copies_evict();
+	site->window = window;
 	copy = copies_find(frame);
-	if (copy && overlaps(copy, &window))
+	if ((copy && overlaps(copy, &window)) || !write_trampoline(site, page))
 		return false;
 	if (!copy)
 		copy = copies_make(frame);
 	if (!copy)
 		return false;
-	site = free_site();
-	site->window = window;
-	write_site(site, copy, page);
+	write_site(site, copy);
 	return true;
 }
 

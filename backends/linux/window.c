@@ -3,6 +3,7 @@
 #include "backends/linux/window.h"
 
 #include "backends/linux/layout.h"
+#include "backends/linux/scan.h"
 #include "vmm/load/x86.h"
 
 #define STARTS 40
@@ -12,7 +13,9 @@
 #define ROOM   (WINDOW_JUMP - CALL)
 #define TRAPS  3 /* bytes of the jump in front of the system call's that trap */
 
-#define PREFIX 0x2e /* %cs, without meaning for a jump in 64-bit mode */
+/* %ss, without meaning for a jump in 64-bit mode. Behind 0f ae, as ends of a program's
+ * instructions may be, it is no xrstor, as %cs would be. */
+#define PREFIX 0x36
 
 /* What is in front of the system call. */
 struct code {
@@ -271,15 +274,25 @@ static void flag_trampoline(struct writer *w, const struct window *window, const
 	relative(w, w->places->other);
 }
 
-void window_trampoline(const struct window *window, const uint8_t *page,
+static bool opens_keys(const uint8_t code[WINDOW_TRAMPOLINE])
+{
+	for (unsigned at = 0; at + 3 <= WINDOW_TRAMPOLINE; at++)
+		if (scan_at(code + at) != SCAN_NOTHING)
+			return true;
+	return false;
+}
+
+bool window_trampoline(const struct window *window, const uint8_t *page,
 		       const struct window_places *places, uint8_t code[WINDOW_TRAMPOLINE],
 		       struct window_step steps[WINDOW_STEPS])
 {
 	struct writer w = {code, 0, steps, places};
 
+	__builtin_memset(code, 0, WINDOW_TRAMPOLINE);
 	if (window->form == WINDOW_FLAG)
 		flag_trampoline(&w, window, page);
 	else
 		plain_trampoline(&w, window, page);
 	w.step->where = AT_NOWHERE;
+	return !opens_keys(code);
 }

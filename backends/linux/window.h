@@ -96,9 +96,10 @@ struct window_places {
 };
 
 /* Write the trampoline for a window of `page` to `code`, which begins with the displaced
- * instructions of a WINDOW_PLAIN; say what its instructions are to the guest in `steps` (the
- * last is AT_NOWHERE). */
-void window_trampoline(const struct window *window, const uint8_t *page,
+ * instructions of a WINDOW_PLAIN, and zeros behind it; say what its instructions are to the
+ * guest in `steps` (the last is AT_NOWHERE). false: its addresses would make an instruction
+ * that opens protection keys (scan.h), for whoever jumps into it. */
+bool window_trampoline(const struct window *window, const uint8_t *page,
 		       const struct window_places *places, uint8_t code[WINDOW_TRAMPOLINE],
 		       struct window_step steps[WINDOW_STEPS]);
 

@@ -28,7 +28,7 @@ static void use(const struct window *window, const uint8_t *code, unsigned lengt
 	check(window->start + window->length + window->second <= at && window->end <= at + 2);
 	check(window->second <= 3);
 	check(window->end - window->start >= WINDOW_JUMP);
-	window_trampoline(window, page, &places, trampoline, steps);
+	(void)window_trampoline(window, page, &places, trampoline, steps);
 	while (steps[count].where != AT_NOWHERE) {
 		check(steps[count].at < WINDOW_TRAMPOLINE);
 		check(!count || steps[count].at > steps[count - 1].at);

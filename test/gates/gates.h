@@ -36,7 +36,7 @@ static inline int patched(const uint8_t *code)
 {
 	const volatile uint8_t *bytes = code;
 
-	while (*bytes == 0x2e)
+	while (*bytes == 0x36)
 		bytes++;
 	return bytes[0] == 0xff && bytes[1] == 0x24 && bytes[2] == 0xe5;
 }

@@ -5,6 +5,7 @@
 #include "backends/linux/window.h"
 
 #include "backends/linux/layout.h"
+#include "backends/linux/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -160,7 +161,7 @@ static void jumps_are_made_of_traps(void **state)
 		for (unsigned k = 0; k < i; k++)
 			assert_true(abs((int)(pointer - window_pointer(k))) >= 8);
 		window_patch(&window, pointer, page);
-		assert_memory_equal(page + 993, "\x2e\x2e\xff\x24", 4);
+		assert_memory_equal(page + 993, "\x36\x36\xff\x24", 4);
 		assert_true(traps(page[997]) && traps(page[998]) && traps(page[999]) &&
 			    traps(page[1000]));
 	}
@@ -219,6 +220,44 @@ static void boundaries_are_traps(void **state)
 			check_pair(first, second);
 }
 
+/* Neither behind any two bytes of a program nor by themselves are jumps instructions that open
+ * protection keys. */
+static void jumps_open_no_keys(void **state)
+{
+	static const uint8_t before[][2] = {{0x0f, 0xae}, {0x0f, 0x01}, {0, 0x0f}};
+	struct window window;
+	uint8_t page[PAGE];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		for (unsigned k = 0; k < 3 * WINDOW_POINTERS && samples[i].want; k++) {
+			memset(page, 0, sizeof(page));
+			assert_true(find(&samples[i], 1000, &window));
+			memcpy(page + window.start - 2, before[k % 3], 2);
+			window_patch(&window, window_pointer(k / 3), page);
+			assert_int_equal(scan_page(page, NULL, 0), 0);
+		}
+}
+
+/* The comparison's address is another in the trampoline: a program can choose it so that it
+ * becomes `wrpkru` there. */
+static void trampolines_open_no_keys(void **state)
+{
+	static const uint8_t flag[] = {0x80, 0x3d, 0x15, 0x01, 0xef, 0, 0, 0x74, 0x13, 0x31, 0xc0};
+	static const struct window_places places = {0x7dff80f40000, 0x7dff80200000, 0x7dff80200008,
+						    0x7dff80200010, 0x7dff80001000};
+	const struct window window = {WINDOW_FLAG, 7, 0, 989, 996, 1000};
+	struct window_step steps[WINDOW_STEPS];
+	uint8_t page[PAGE] = {0}, code[WINDOW_TRAMPOLINE];
+
+	(void)state;
+	memcpy(page + 989, flag, sizeof(flag));
+	assert_int_equal(scan_page(page, NULL, 0), 0);
+	assert_false(window_trampoline(&window, page, &places, code, steps));
+	page[991]++;
+	assert_true(window_trampoline(&window, page, &places, code, steps));
+}
+
 /* --- the trampolines, executed ------------------------------------------------------------- */
 
 struct machine {
@@ -272,7 +311,7 @@ static void build(const struct sample *sample, struct window *window,
 	memcpy(page + 1002 - sample->length, sample->bytes, sample->length);
 	memcpy(machine->exits, exits, sizeof(exits));
 	machine->other = (mword)machine->exits + 8;
-	window_trampoline(window, page, &places, machine->code, steps);
+	assert_true(window_trampoline(window, page, &places, machine->code, steps));
 }
 
 static void a_plain_trampoline_runs(void **state)
@@ -354,6 +393,8 @@ int main(void)
 		cmocka_unit_test(little_code_is_not_enough),
 		cmocka_unit_test(jumps_are_made_of_traps),
 		cmocka_unit_test(boundaries_are_traps),
+		cmocka_unit_test(jumps_open_no_keys),
+		cmocka_unit_test(trampolines_open_no_keys),
 		cmocka_unit_test(a_plain_trampoline_runs),
 		cmocka_unit_test(a_trampoline_of_two_runs),
 		cmocka_unit_test(a_flag_trampoline_decides),
