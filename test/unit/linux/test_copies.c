@@ -5,6 +5,7 @@
 #include "backends/linux/copies.h"
 
 #include "backends/linux/shadow.h"
+#include "test/unit/linux/fake_guest.h"
 #include "test/unit/linux/fake_host.h"
 #include "vmm/backend.h"
 #include "vmm/memory.h"
@@ -18,8 +19,6 @@
 
 #include <cmocka.h>
 
-#define MEMORY	  (8u << 20)
-#define TABLES_AT 0x1000
 #define FRAMES_AT 0x400000 /* two large pages of what pages are made of */
 
 #define CODE   UINT64_C(0x10000000) /* where applications execute, */
@@ -29,36 +28,12 @@
 #define TEXT  (PTE_P | PTE_A | PTE_U)
 #define WRITE (PTE_P | PTE_A | PTE_D | PTE_U | PTE_W | PTE_NX)
 
-static uint8_t ram[MEMORY] __attribute__((aligned(4096)));
 static uint8_t memory[LAYOUT_COPY_BYTES];
-static uint64_t next_table;
 
 static struct shadow_tables tables, asleep;
 struct shadow_tables *shadow;
 struct shadow_tables *const shadow_own = &tables, *const shadow_twin = NULL;
 static struct fake_process processes[2];
-
-static uint64_t *word(uint64_t physical)
-{
-	return (uint64_t *)(void *)(ram + physical);
-}
-
-static uint64_t *entry_at(mword va, unsigned last)
-{
-	uint64_t table = TABLES_AT;
-
-	for (unsigned level = 39; level > last; level -= 9) {
-		uint64_t *entry = word(table + (va >> level & 511) * 8);
-
-		if (!*entry) {
-			assert_true(next_table < FRAMES_AT);
-			*entry = next_table | PTE_P | PTE_W | PTE_U;
-			next_table += PAGE_SIZE;
-		}
-		table = *entry & PTE_ADDR;
-	}
-	return word(table + (va >> last & 511) * 8);
-}
 
 static uint64_t frame(unsigned n)
 {
@@ -73,25 +48,7 @@ static mword page(mword base, unsigned n)
 
 static void guest_maps(mword base, unsigned n, uint64_t flags)
 {
-	*entry_at(page(base, n), PAGE_SHIFT) = flags ? frame(n) | flags : 0;
-}
-
-static bool touch(mword va, mword access)
-{
-	struct translation translation;
-	mword error;
-
-	if (!mmu_translate(gva(va), access, &translation, &error))
-		return false;
-	assert_true(shadow_fill(gva(va), &translation, access & ACCESS_WRITE));
-	return true;
-}
-
-static int rights_of(mword va)
-{
-	const struct fake_page *at = fake_mapped(va);
-
-	return at ? at->protection : -1;
+	*fake_entry(page(base, n), PAGE_SHIFT) = flags ? frame(n) | flags : 0;
 }
 
 static struct copy *copy_of(unsigned n)
@@ -122,20 +79,14 @@ static int setup(void **state)
 	(void)state;
 	forget_copies();
 	copies_memory = memory;
-	memset(ram, 0, sizeof(ram));
+	fake_guest_start();
 	memset(&tables, 0, sizeof(tables));
 	memset(processes, 0, sizeof(processes));
 	fake_process = &processes[0];
-	guest_memory = (struct guest_memory){ram, MEMORY};
-	vcpu = (struct vcpu){.cr0 = CR0_PE | CR0_PG | CR0_WP,
-			     .cr3 = TABLES_AT,
-			     .cr4 = CR4_PAE | CR4_PGE,
-			     .efer = EFER_LME | EFER_LMA | EFER_NXE};
-	next_table = TABLES_AT + PAGE_SIZE;
 	shadow_start();
 	shadow->copies_seen = copies_generation;
 	for (unsigned i = 0; i < 2; i++)
-		*entry_at(LINEAR + i * BLOCK_SIZE, BLOCK_SHIFT) =
+		*fake_entry(LINEAR + i * BLOCK_SIZE, BLOCK_SHIFT) =
 			(FRAMES_AT + i * BLOCK_SIZE) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS;
 	return 0;
 }
@@ -145,7 +96,7 @@ static void code_shows_the_copy(void **state)
 	struct copy *copy;
 
 	(void)state;
-	ram[frame(3) + 5] = 0x77;
+	fake_ram[frame(3) + 5] = 0x77;
 	guest_maps(CODE, 3, TEXT);
 	copy = copy_of(3);
 	assert_int_equal(copies_bytes(copy)[5], 0x77);
@@ -186,7 +137,7 @@ static void a_copy_takes_rights_away(void **state)
 	assert_false(rights_of(page(LINEAR, 3)) & PROT_WRITE);
 	assert_true(rights_of(page(LINEAR, 4)) & PROT_WRITE);
 	shadow_flush_user(); /* what the tables allow is not given back */
-	*entry_at(page(ALIAS, 3), PAGE_SHIFT) ^= PTE_G;
+	*fake_entry(page(ALIAS, 3), PAGE_SHIFT) ^= PTE_G;
 	shadow_flush_page(gva(page(ALIAS, 3)));
 	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
 }
@@ -232,7 +183,7 @@ static void one_place_per_process(void **state)
 
 	(void)state;
 	guest_maps(CODE, 3, TEXT);
-	*entry_at(page(CODE, 9), PAGE_SHIFT) = frame(3) | TEXT;
+	*fake_entry(page(CODE, 9), PAGE_SHIFT) = frame(3) | TEXT;
 	copy = copy_of(3);
 	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
 	assert_true(touch(page(CODE, 9), ACCESS_USER | ACCESS_FETCH));
@@ -250,7 +201,7 @@ static void the_guest_maps_over_the_pointers(void **state)
 	guest_maps(CODE, 3, TEXT);
 	copy_of(3);
 	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
-	*entry_at(LAYOUT_POINTERS + 0x3000, PAGE_SHIFT) = frame(8) | WRITE;
+	*fake_entry(LAYOUT_POINTERS + 0x3000, PAGE_SHIFT) = frame(8) | WRITE;
 	assert_true(touch(LAYOUT_POINTERS + 0x3000, ACCESS_USER | ACCESS_WRITE));
 	assert_null(fake_mapped(page(CODE, 3)));
 	assert_null(fake_mapped(LAYOUT_POINTERS));

@@ -4,6 +4,7 @@
  */
 #include "backends/linux/shadow.h"
 
+#include "test/unit/linux/fake_guest.h"
 #include "test/unit/linux/fake_host.h"
 #include "vmm/memory.h"
 #include "vmm/vcpu.h"
@@ -16,11 +17,8 @@
 
 #include <cmocka.h>
 
-#define MEMORY	   (8u << 20)
-#define TABLES_AT  0x1000
-#define TABLES_END 0x200000
-#define FRAMES_AT  0x200000 /* the rest is what pages are made of */
-#define FRAMES	   ((MEMORY - FRAMES_AT) / PAGE_SIZE)
+#define FRAMES_AT FAKE_TABLES_END
+#define FRAMES	  ((FAKE_MEMORY - FRAMES_AT) / PAGE_SIZE)
 
 #define USER   UINT64_C(0x400000)
 #define KERNEL (LAYOUT_KERNEL + 0x40000000)
@@ -28,45 +26,21 @@
 #define USED  (PTE_P | PTE_A)
 #define WRITE (PTE_W | PTE_D)
 
-static uint8_t ram[MEMORY] __attribute__((aligned(4096)));
-static uint64_t next_table;
-
 /* Two processes of the machine; what one of them has is copied in when it gets its turn. */
 static struct shadow_tables tables, asleep, twins;
 struct shadow_tables *shadow;
 struct shadow_tables *const shadow_own = &tables, *const shadow_twin = &twins;
 static struct fake_process processes[2];
 
-static uint64_t *word(uint64_t physical)
-{
-	return (uint64_t *)(void *)(ram + physical);
-}
-
 static uint64_t *entry_of(mword va)
 {
-	uint64_t table = vcpu.cr3;
-
-	for (unsigned level = 39; level > PAGE_SHIFT; level -= 9) {
-		uint64_t *entry = word(table + (va >> level & 511) * 8);
-
-		if (!*entry) {
-			assert_true(next_table < TABLES_END);
-			*entry = next_table | PTE_P | PTE_W | PTE_U;
-			next_table += PAGE_SIZE;
-		}
-		table = *entry & PTE_ADDR;
-	}
-	return word(table + (va >> PAGE_SHIFT & 511) * 8);
+	return fake_entry(va, PAGE_SHIFT);
 }
 
 static uint64_t *upper_of(mword va)
 {
-	uint64_t table = vcpu.cr3;
-
-	entry_of(va);
-	for (unsigned level = 39; level > BLOCK_SHIFT; level -= 9)
-		table = *word(table + (va >> level & 511) * 8) & PTE_ADDR;
-	return word(table + (va >> BLOCK_SHIFT & 511) * 8);
+	entry_of(va); /* is below it */
+	return fake_entry(va, BLOCK_SHIFT);
 }
 
 static uint64_t frame(unsigned n)
@@ -77,25 +51,6 @@ static uint64_t frame(unsigned n)
 static void guest_maps(mword va, uint64_t at, uint64_t flags)
 {
 	*entry_of(va) = at | flags;
-}
-
-/* An access as the hardware would see it. false: the guest has a page fault. */
-static bool touch(mword va, mword access)
-{
-	struct translation translation;
-	mword error;
-
-	if (!mmu_translate(gva(va), access, &translation, &error))
-		return false;
-	assert_true(shadow_fill(gva(va), &translation, access & ACCESS_WRITE));
-	return true;
-}
-
-static int rights_of(mword va)
-{
-	const struct fake_page *page = fake_mapped(va);
-
-	return page ? page->protection : -1;
 }
 
 static void clear_calls(void)
@@ -113,19 +68,13 @@ static void assert_calls(unsigned maps, unsigned unmaps, unsigned protects)
 
 static int set_up(enum isolation isolation)
 {
-	memset(ram, 0, sizeof(ram));
+	fake_guest_start();
 	memset(&tables, 0, sizeof(tables));
 	memset(&twins, 0, sizeof(twins));
 	memset(processes, 0, sizeof(processes));
 	memset(&fake_twin, 0, sizeof(fake_twin));
 	shared->isolation = isolation;
 	fake_process = &processes[0];
-	guest_memory = (struct guest_memory){ram, MEMORY};
-	vcpu = (struct vcpu){.cr0 = CR0_PE | CR0_PG | CR0_WP,
-			     .cr3 = TABLES_AT,
-			     .cr4 = CR4_PAE | CR4_PGE,
-			     .efer = EFER_LME | EFER_LMA | EFER_NXE};
-	next_table = TABLES_AT + PAGE_SIZE;
 	shadow_start();
 	clear_calls();
 	return 0;
@@ -230,7 +179,7 @@ static void a_cleared_half_goes_at_once(void **state)
 	clear_calls();
 	shadow_flush_user();
 	assert_calls(0, 0, 0);
-	*word(TABLES_AT) = 0;
+	*fake_word(FAKE_TABLES) = 0;
 	shadow_flush_user();
 	assert_calls(0, 1, 0);
 	assert_int_equal(fake_process->count, 1);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fake_guest.h explains. */
+#include "test/unit/linux/fake_guest.h"
+
+#include "backends/linux/private.h"
+#include "test/unit/linux/fake_host.h"
+#include "vmm/memory.h"
+#include "vmm/mmu.h"
+#include "vmm/vcpu.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+uint8_t fake_ram[FAKE_MEMORY] __attribute__((aligned(4096)));
+static uint64_t next_table;
+
+void fake_guest_start(void)
+{
+	memset(fake_ram, 0, sizeof(fake_ram));
+	guest_memory = (struct guest_memory){fake_ram, FAKE_MEMORY};
+	next_table = FAKE_TABLES + PAGE_SIZE;
+	vcpu = (struct vcpu){.cr0 = CR0_PE | CR0_PG | CR0_WP,
+			     .cr3 = FAKE_TABLES,
+			     .cr4 = CR4_PAE | CR4_PGE,
+			     .efer = EFER_LME | EFER_LMA | EFER_NXE};
+}
+
+uint64_t *fake_word(uint64_t physical)
+{
+	return (uint64_t *)(void *)(fake_ram + physical);
+}
+
+uint64_t *fake_entry(mword va, unsigned shift)
+{
+	uint64_t table = vcpu.cr3;
+
+	for (unsigned level = 39; level > shift; level -= 9) {
+		uint64_t *entry = fake_word(table + (va >> level & 511) * 8);
+
+		if (!*entry) {
+			assert_true(next_table < FAKE_TABLES_END);
+			*entry = next_table | PTE_P | PTE_W | PTE_U;
+			next_table += PAGE_SIZE;
+		}
+		table = *entry & PTE_ADDR;
+	}
+	return fake_word(table + (va >> shift & 511) * 8);
+}
+
+bool touch(mword va, mword access)
+{
+	struct translation translation;
+	mword error;
+
+	if (!mmu_translate(gva(va), access, &translation, &error))
+		return false;
+	assert_true(shadow_fill(gva(va), &translation, access & ACCESS_WRITE));
+	return true;
+}
+
+int rights_of(mword va)
+{
+	const struct fake_page *page = fake_mapped(va);
+
+	return page ? page->protection : -1;
+}
