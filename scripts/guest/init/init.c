@@ -186,8 +186,7 @@ static void run_mode(char **argv)
 	if (has_argument(argv, "--halt"))
 		halt();
 	if (has_argument(argv, "--wait")) {
-		printf("init: waiting\n");
-		wait_for_power_button();
+		wait_for_power_button("init: waiting\n");
 		end(0);
 	}
 }

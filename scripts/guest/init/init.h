@@ -25,8 +25,9 @@ int check_vdso(void);
 /* And: is cpuid the same wherever and however often it is executed (cpuid.c)? */
 int check_cpuid(void);
 
-/* Returns when somebody presses it (power.c). */
-void wait_for_power_button(void);
+/* Returns when somebody presses it (power.c). Presses count from when `ready` is printed
+ * on: an input device tells nothing of what came before it was opened. */
+void wait_for_power_button(const char *ready);
 
 /* In a process of its own, until somebody does: then the machine goes off. */
 void watch_power_button(void);

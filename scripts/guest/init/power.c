@@ -36,11 +36,12 @@ static int is_press(int fd)
 	       event.code == KEY_POWER && event.value == 1;
 }
 
-void wait_for_power_button(void)
+void wait_for_power_button(const char *ready)
 {
 	struct pollfd devices[MAX_DEVICES];
 	int n = open_devices(devices);
 
+	fputs(ready, stdout);
 	while (poll(devices, (nfds_t)n, -1) >= 0)
 		for (int i = 0; i < n; i++)
 			if (devices[i].revents & POLLIN && is_press(devices[i].fd)) {
@@ -52,7 +53,7 @@ void wait_for_power_button(void)
 void watch_power_button(void)
 {
 	if (fork() == 0) {
-		wait_for_power_button();
+		wait_for_power_button("");
 		power_off();
 	}
 }
