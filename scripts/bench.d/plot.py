@@ -3,9 +3,9 @@
 from math import log
 from xml.sax.saxutils import escape
 
-LEFT, RIGHT, TOP, STEP, WIDTH = 250, 30, 58, 19, 760
-LOW, HIGH = 0.5, 200
-TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+LEFT, RIGHT, TOP, STEP, WIDTH = 250, 30, 58, 19, 860
+LOW, HIGH = 0.2, 200
+TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 INK, PALE = '#111', '#ccc'
 
 
@@ -30,6 +30,10 @@ def box(x, y):
     return '<rect x="%.1f" y="%.1f" width="8" height="8" fill="white" stroke="%s" stroke-width="1.3"/>' % (x - 4, y - 4, INK)
 
 
+def diamond(x, y):
+    return '<path d="M%.1f %.1f l5.5 5.5 l-5.5 5.5 l-5.5 -5.5 z" fill="white" stroke="%s" stroke-width="1.3"/>' % (x, y - 5.5, INK)
+
+
 def cross(x, y):
     return line(x - 4, y - 4, x + 4, y + 4, INK, 1.5) + line(x - 4, y + 4, x + 4, y - 4, INK, 1.5)
 
@@ -38,7 +42,8 @@ def bar(x, y):
     return line(x, y - 8, x, y + 8, '#777', 3)
 
 
-MARKS = {'goal': (bar, 'goal'), 'qemu': (cross, 'QEMU TCG'), 'uml': (box, 'User-Mode Linux'), 'inplace': (disc, 'in place')}
+MARKS = {'goal': (bar, 'goal'), 'qemu': (cross, 'QEMU TCG'), 'uml': (box, 'User-Mode Linux'),
+         'inplace --no-isolation': (diamond, 'in place, --no-isolation'), 'inplace': (disc, 'in place')}
 
 
 def legend(names):
@@ -60,12 +65,17 @@ def axis(bottom):
 
 def row_marks(table, row, targets, y):
     out = [text(LEFT - 12, y + 4, table.rows[row].title, 'end'), line(LEFT, y, WIDTH - RIGHT, y, '#e4e4e4')]
+    beyond = 0
     for target in targets:
         value = table.rows[row].goal if target == 'goal' else table.figure(row, target)
-        if value is not None:
-            out.append(MARKS[target][0](across(value), y))
-            if not LOW <= value <= HIGH:
-                out.append(text(across(value) + 9, y + 4, '%.2g' % value))
+        if value is None:
+            continue
+        at = across(value)
+        if not LOW <= value <= HIGH:  # side by side, each with its figure
+            at += 70 * beyond
+            out.append(text(at + 9, y + 4, '%.2g' % value))
+            beyond += 1
+        out.append(MARKS[target][0](at, y))
     return out
 
 
