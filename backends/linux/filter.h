@@ -18,7 +18,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-#define FILTER_CONDITIONS 4
+#define FILTER_CONDITIONS 5
 #define FILTER_MOST	  256 /* instructions */
 
 struct filter_rule {

@@ -123,7 +123,7 @@ static bool write_trampoline(struct site *site, const uint8_t *page)
 		.next = (mword)&places[index].next,
 		.other = (mword)&places[index].other,
 		.r11 = (mword)&kept_r11,
-		.gate = (mword)(shared->isolation ? vmm_gate_keys : vmm_gate),
+		.gate = (mword)(shared->isolation == ISOLATION_KEYS ? vmm_gate_keys : vmm_gate),
 	};
 	uint8_t code[WINDOW_TRAMPOLINE];
 
@@ -214,13 +214,19 @@ static bool hit(mword va, uint64_t address, unsigned enough)
 	return hits[at].calls == 0;
 }
 
+/* From a process of its own an application cannot come here by a jump. */
+static bool no_gates(void)
+{
+	return shared->no_gates || shared->isolation == ISOLATION_PROCESSES;
+}
+
 void gates_syscall(void)
 {
 	struct translation at;
 	gva_t va = gva(vcpu.regs.rip - OPCODE);
 	const struct copy *copy;
 
-	if (shared->no_gates || (vcpu.regs.rflags & FLAG_TF) || !mmu_probe(va, &at) ||
+	if (no_gates() || (vcpu.regs.rflags & FLAG_TF) || !mmu_probe(va, &at) ||
 	    !shadow_may_copy(&at))
 		return;
 	copy = copies_find(at.address.v & PAGE_MASK);

@@ -61,7 +61,7 @@ void keys_protect(mword va, uint64_t bytes, int protection); /* from application
 struct seccomp_notif;
 void twin_start(void);
 void twin_run(void); /* the application at vcpu.regs, until it needs something */
-void twin_map(mword va, uint64_t bytes, int protection, int flags, uint64_t offset);
+void twin_map(mword va, uint64_t bytes, int protection, int flags, int file, uint64_t offset);
 void twin_protect(mword va, uint64_t bytes, int protection);
 void twin_unmap(mword va, uint64_t bytes);
 

@@ -329,7 +329,7 @@ void shadow_warm(void)
 }
 
 /* Applications run in the twin, and only there. */
-static void choose_tables(gva_t va)
+void shadow_choose(gva_t va)
 {
 	if (has_twin() && vcpu.cpl == 3 && is_user(va.v))
 		shadow = shadow_twin;
@@ -341,7 +341,7 @@ bool shadow_fill(gva_t va, const struct translation *translation, bool write)
 
 	if (write)
 		backend_before_store(translation->address, 1);
-	choose_tables(va);
+	shadow_choose(va);
 	count(COUNT_FILLS);
 	if (!is_user(va.v))
 		kernel_fills.va[kernel_fills.count++ % WARM_MOST] = va.v & PAGE_MASK;
@@ -363,7 +363,7 @@ void shadow_prefill(gva_t va)
 	if (translation.shift != PAGE_SHIFT || !translation.user ||
 	    (translation.address.v & PAGE_MASK) + PAGE_SIZE > guest_memory.size)
 		return;
-	choose_tables(va);
+	shadow_choose(va);
 	/* else a signal was delivered instead, and nothing has changed */
 	if (!is_mapped(va.v, entry_for(&translation, translation.address.v & PAGE_MASK))) {
 		count(COUNT_PREFILLS);

@@ -143,6 +143,9 @@ void shadow_give_way(mword va, uint64_t bytes);
 
 /* --- shadow.c -------------------------------------------------------------------- */
 
+/* For an access of the guest's at `va`: whose tables are in hand until shadow = shadow_own. */
+void shadow_choose(gva_t va);
+
 /* What a translation allows, as an entry for guest-physical `frame`. */
 uint64_t entry_for(const struct translation *translation, uint64_t frame);
 

@@ -75,6 +75,12 @@ void shadow_give_way(mword va, uint64_t bytes)
 	unshow_all();
 }
 
+/* In a twin there are no gates, and beside one nothing is executed. */
+static bool may_show(void)
+{
+	return has_twin() ? of_twin() : have_pointers();
+}
+
 /* --- showing -------------------------------------------------------------------------------- */
 
 const struct copy *shadow_copy_for(mword va, const struct translation *translation)
@@ -82,7 +88,7 @@ const struct copy *shadow_copy_for(mword va, const struct translation *translati
 	const struct copy *copy = copies_find(translation->address.v & PAGE_MASK);
 	mword at;
 
-	if (!copy || !shadow_may_copy(translation) || !have_pointers())
+	if (!copy || !shadow_may_copy(translation) || !may_show())
 		return NULL;
 	at = shown_at[copies_index(copy)];
 	if (at != va && (entry_of(at) & ~RIGHTS) == (copy->frame | SHOWS_COPY))
@@ -98,7 +104,12 @@ void shadow_showing(mword va, const struct copy *copy)
 
 void shadow_show(gva_t va, const struct translation *translation)
 {
-	if (!shadow_shown(va) && shadow_copy_for(va.v & PAGE_MASK, translation))
+	bool needed;
+
+	shadow_choose(va);
+	needed = !shadow_shown(va) && shadow_copy_for(va.v & PAGE_MASK, translation);
+	shadow = shadow_own;
+	if (needed)
 		shadow_fill(va, translation, false);
 }
 
@@ -182,15 +193,25 @@ static void protect_everywhere(uint64_t frame)
 	}
 }
 
-void shadow_catch_up(void)
+static void catch_up(void)
 {
-	if (shadow->copies_seen == copies_generation)
-		return;
 	for (unsigned i = 0; i < copies_end; i++)
 		if (copies[i].frame && copies[i].generation > shadow->copies_seen)
 			protect_everywhere(copies[i].frame);
 	shadow_each_page(false, catch_up_page);
 	shadow_each_page(true, catch_up_page);
 	shadow->copies_seen = copies_generation;
+}
+
+void shadow_catch_up(void)
+{
+	if (shadow->copies_seen == copies_generation)
+		return;
+	catch_up();
+	if (has_twin()) {
+		shadow = shadow_twin;
+		catch_up();
+		shadow = shadow_own;
+	}
 	gate_serialize();
 }

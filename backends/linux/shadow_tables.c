@@ -203,15 +203,15 @@ static long try_map(mword va, uint64_t bytes, uint64_t entry, int flags)
 {
 	uint64_t frame = entry & PTE_ADDR;
 	bool copy = entry & SHOWS_COPY;
-	int protection = host_protection(entry);
+	uint64_t offset = copy ? copies_offset(copies_find(frame)) : frame;
+	int protection = host_protection(entry), file = copy ? FD_COPIES : FD_RAM;
 
-	if (of_twin()) {
-		twin_map(va, bytes, protection, flags, frame);
-		return 0;
-	}
-	return host_call6(__NR_mmap, (long)va, (long)bytes, protection,
-			  MAP_SHARED | MAP_FIXED | flags, copy ? FD_COPIES : FD_RAM,
-			  (long)(copy ? copies_offset(copies_find(frame)) : frame));
+	flags |= MAP_SHARED | MAP_FIXED;
+	if (!of_twin())
+		return host_call6(__NR_mmap, (long)va, (long)bytes, protection, flags, file,
+				  (long)offset);
+	twin_map(va, bytes, protection, flags, file, offset);
+	return 0;
 }
 
 bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)

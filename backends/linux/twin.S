@@ -14,7 +14,6 @@
 
 #define COMMAND(at) LAYOUT_TWIN_AREA + (at) - LAYOUT_TWIN + twin_text(%rip)
 
-#define FD_RAM	 4 /* shared.h */
 #define VMM_BYTES (LAYOUT_VMM_END - LAYOUT_VMM)
 
 	.section .twin, "ax", @progbits
@@ -60,7 +59,8 @@ next:
 	orq	OP_FLAGS(%rbx), %r10		# the host takes for 32 bits wide
 	movq	%r15, %r8
 	shlq	$32, %r8
-	orq	$FD_RAM, %r8
+	movl	OP_FILE(%rbx), %r9d
+	orq	%r9, %r8
 	movq	OP_OFFSET(%rbx), %r9
 1:	syscall
 twin_memory_site:

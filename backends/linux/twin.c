@@ -6,7 +6,8 @@
  * and the applications' half, which the kernel reads and writes there but nothing
  * executes; and its twin, where the applications run. The twin has
  * their half, one page of code (twin.S), and an area that it shares with its
- * process; guest memory is an open descriptor that it cannot use by itself.
+ * process; guest memory and changed copies (copies.h) are open descriptors that it cannot use by
+ * itself.
  *
  * Whatever an application does that needs the kernel or the VMM is a signal in the
  * twin. Its handler makes one system call, the report, which the host passes to
@@ -143,8 +144,9 @@ static void append(const struct twin_op *op)
 
 static void append_unmap_all(void)
 {
-	append(&(struct twin_op){__NR_munmap, 0, LAYOUT_USER_END / 2, 0, 0, 0});
-	append(&(struct twin_op){__NR_munmap, LAYOUT_USER_END / 2, LAYOUT_USER_END / 2, 0, 0, 0});
+	append(&(struct twin_op){.nr = __NR_munmap, .length = LAYOUT_USER_END / 2});
+	append(&(struct twin_op){
+		.nr = __NR_munmap, .address = LAYOUT_USER_END / 2, .length = LAYOUT_USER_END / 2});
 }
 
 /* The host has no more mappings, or no memory: all go. To tell the two, the change
@@ -216,21 +218,24 @@ static void change(struct twin_op op)
 	append(&op);
 }
 
-void twin_map(mword va, uint64_t bytes, int protection, int flags, uint64_t offset)
+void twin_map(mword va, uint64_t bytes, int protection, int flags, int file, uint64_t offset)
 {
-	change((struct twin_op){__NR_mmap, va, bytes, (uint64_t)protection,
-				(uint64_t)(MAP_SHARED | MAP_FIXED | flags), offset});
+	change((struct twin_op){__NR_mmap, (uint32_t)file, va, bytes, (uint64_t)protection,
+				(uint64_t)flags, offset});
 }
 
 void twin_protect(mword va, uint64_t bytes, int protection)
 {
-	change((struct twin_op){__NR_mprotect, va, bytes, (uint64_t)protection, 0, 0});
+	change((struct twin_op){.nr = __NR_mprotect,
+				.address = va,
+				.length = bytes,
+				.rights = (uint64_t)protection});
 }
 
 void twin_unmap(mword va, uint64_t bytes)
 {
 	if (bytes < LAYOUT_USER_END) {
-		change((struct twin_op){__NR_munmap, va, bytes, 0, 0, 0});
+		change((struct twin_op){.nr = __NR_munmap, .address = va, .length = bytes});
 	} else if (twins[mine()].pid) {
 		command()->count = 0; /* whatever they are: nothing is left of them */
 		append_unmap_all();

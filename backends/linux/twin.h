@@ -26,6 +26,7 @@
 #define TWIN_RUN      196
 #define TWIN_OPS      200
 #define OP_NR	      0
+#define OP_FILE	      4
 #define OP_ADDRESS    8
 #define OP_LENGTH     16
 #define OP_RIGHTS     24
@@ -43,7 +44,8 @@
 #include "vmm/types.h"
 
 struct twin_op {
-	uint64_t nr; /* mmap, munmap, mprotect */
+	uint32_t nr;   /* mmap, munmap, mprotect */
+	uint32_t file; /* FD_RAM or FD_COPIES */
 	uint64_t address, length, rights, flags, offset;
 };
 

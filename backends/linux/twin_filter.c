@@ -72,13 +72,18 @@ static void add_site(struct program *program, const struct site *site)
 
 unsigned twin_filter_build(uint64_t key, struct sock_filter out[FILTER_MOST])
 {
-	const uint64_t descriptor = key << 32 | FD_RAM, upper = key >> 32 << 32;
+	const uint64_t lower = key << 32, upper = key >> 32 << 32;
 	const struct filter_rule report[] = {FILTER_CALL(getpgid, NOTIFY)};
 	const struct filter_rule memory[] = {
 		FILTER_CALL(mmap, ALLOW,
-			    FILTER_IF(FILTER_LONG(4, descriptor),
+			    FILTER_IF(FILTER_LONG(4, lower | FD_RAM),
 				      FILTER_BITS(3, MAP_POPULATE, upper | MAP_SHARED | MAP_FIXED),
 				      APPLICATIONS(0), APPLICATIONS(1))),
+		FILTER_CALL(mmap, ALLOW,
+			    FILTER_IF(FILTER_LONG(4, lower | FD_COPIES),
+				      FILTER_BITS(3, MAP_POPULATE, upper | MAP_SHARED | MAP_FIXED),
+				      APPLICATIONS(0), APPLICATIONS(1),
+				      FILTER_BITS(2, PROT_READ | PROT_EXEC, 0))),
 		FILTER_CALL(munmap, ALLOW,
 			    FILTER_IF(FILTER_LONG(3, key), APPLICATIONS(0), APPLICATIONS(1))),
 		FILTER_CALL(
@@ -92,7 +97,7 @@ unsigned twin_filter_build(uint64_t key, struct sock_filter out[FILTER_MOST])
 	};
 	const struct site sites[] = {
 		{twin_code.report, false, report, 1, TRAP},
-		{twin_code.memory, false, memory, 3, TRAP},
+		{twin_code.memory, false, memory, sizeof(memory) / sizeof(memory[0]), TRAP},
 		{LAYOUT_VMM, true, report, 1, ALLOW},
 		{twin_code.unmap, false, start, 1, TRAP},
 	};

@@ -3,7 +3,7 @@
  * confines itself, runs nothing of the guest's, and tells of twins that died.
  *
  * A twin unmaps what it has inherited, all but one page of code and its area, and
- * closes every descriptor but that of guest memory.
+ * closes every descriptor but those of guest memory and of changed copies.
  */
 #include "backends/linux/confine.h"
 #include "backends/linux/host.h"
@@ -65,7 +65,8 @@ static _Noreturn void become_twin(uint32_t slot)
 	map_area(LAYOUT_TWIN_AREA, TWIN_COMMAND_BYTES, PROT_READ, area);
 	map_area(TWIN_STACK, TWIN_STACK_BYTES, PROT_READ | PROT_WRITE, area + TWIN_COMMAND_BYTES);
 	must(host_call3(__NR_close_range, 0, FD_RAM - 1, 0), "closing");
-	must(host_call3(__NR_close_range, FD_RAM + 1, UINT32_MAX, 0), "closing");
+	must(host_call3(__NR_close_range, FD_RAM + 1, FD_COPIES - 1, 0), "closing");
+	must(host_call3(__NR_close_range, FD_COPIES + 1, UINT32_MAX, 0), "closing");
 	unmap(LAYOUT_VMM_END, LAYOUT_HOST_END);
 	unmap(0, LAYOUT_TWIN);
 	unmap(LAYOUT_TWIN + TWIN_TEXT_BYTES, LAYOUT_TWIN_AREA);

@@ -184,7 +184,7 @@ int ab_cmd_run(int argc, char **argv)
 	if (result)
 		return result;
 	/* Gates jump into the VMM: nothing of it is where these applications are. */
-	run.shared->no_gates = run.no_gates || run.isolation == ISOLATION_PROCESSES;
+	run.shared->no_gates = run.no_gates;
 	memcpy(run.shared->trace, trace_mask, sizeof(trace_mask));
 	run.fd[FD_TERMINAL] = !run.quiet_input && isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 	result = run_launch(&run);

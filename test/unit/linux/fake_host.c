@@ -131,28 +131,28 @@ void keys_protect(mword va, uint64_t bytes, int protection)
 }
 
 /* What waits for the twin is done at once. */
-static void in_twin(long nr, mword va, uint64_t bytes, int protection, uint64_t offset)
+static void in_twin(long nr, mword va, uint64_t bytes, int protection, int file, uint64_t offset)
 {
 	struct fake_process *own = fake_process;
 
 	fake_process = &fake_twin;
-	fake_host_call(nr, (long)va, (long)bytes, protection, MAP_SHARED | MAP_FIXED, FD_RAM,
+	fake_host_call(nr, (long)va, (long)bytes, protection, MAP_SHARED | MAP_FIXED, file,
 		       (long)offset);
 	fake_process = own;
 }
 
-void twin_map(mword va, uint64_t bytes, int protection, int flags, uint64_t offset)
+void twin_map(mword va, uint64_t bytes, int protection, int flags, int file, uint64_t offset)
 {
 	(void)flags;
-	in_twin(__NR_mmap, va, bytes, protection, offset);
+	in_twin(__NR_mmap, va, bytes, protection, file, offset);
 }
 
 void twin_protect(mword va, uint64_t bytes, int protection)
 {
-	in_twin(__NR_mprotect, va, bytes, protection, 0);
+	in_twin(__NR_mprotect, va, bytes, protection, 0, 0);
 }
 
 void twin_unmap(mword va, uint64_t bytes)
 {
-	in_twin(__NR_munmap, va, bytes, 0, 0);
+	in_twin(__NR_munmap, va, bytes, 0, 0, 0);
 }

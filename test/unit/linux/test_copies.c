@@ -30,9 +30,9 @@
 
 static uint8_t memory[LAYOUT_COPY_BYTES];
 
-static struct shadow_tables tables, asleep;
+static struct shadow_tables tables, asleep, twins;
 struct shadow_tables *shadow;
-struct shadow_tables *const shadow_own = &tables, *const shadow_twin = NULL;
+struct shadow_tables *const shadow_own = &tables, *const shadow_twin = &twins;
 static struct fake_process processes[2];
 
 static uint64_t frame(unsigned n)
@@ -74,21 +74,36 @@ static void forget_copies(void)
 			copies_drop(&copies[i], true);
 }
 
-static int setup(void **state)
+static int set_up(enum isolation isolation)
 {
-	(void)state;
+	shared->isolation = ISOLATION_NONE;
 	forget_copies();
 	copies_memory = memory;
 	fake_guest_start();
 	memset(&tables, 0, sizeof(tables));
+	memset(&twins, 0, sizeof(twins));
 	memset(processes, 0, sizeof(processes));
+	memset(&fake_twin, 0, sizeof(fake_twin));
 	fake_process = &processes[0];
+	shared->isolation = isolation;
 	shadow_start();
 	shadow->copies_seen = copies_generation;
 	for (unsigned i = 0; i < 2; i++)
 		*fake_entry(LINEAR + i * BLOCK_SIZE, BLOCK_SHIFT) =
 			(FRAMES_AT + i * BLOCK_SIZE) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return set_up(ISOLATION_NONE);
+}
+
+static int setup_twin(void **state)
+{
+	(void)state;
+	return set_up(ISOLATION_PROCESSES);
 }
 
 static void code_shows_the_copy(void **state)
@@ -353,6 +368,41 @@ static void the_pool_turns_over(void **state)
 	}
 }
 
+/* Where applications have a process of their own it is that one which executes them. */
+static void the_twin_shows_it(void **state)
+{
+	struct fake_process *own = fake_process;
+	struct translation at;
+	struct copy *copy;
+
+	(void)state;
+	guest_maps(CODE, 3, TEXT);
+	guest_maps(ALIAS, 3, WRITE);
+	vcpu.cpl = 3;
+	assert_true(touch(page(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
+	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	copy = copy_of(3);
+	assert_true(mmu_probe(gva(page(CODE, 3)), &at));
+	shadow_show(gva(page(CODE, 3)), &at);
+	fake_process = &fake_twin;
+	assert_true(shows(page(CODE, 3), copy));
+	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
+	assert_null(fake_mapped(LAYOUT_POINTERS));
+	fake_process = own;
+	vcpu.cpl = 0;
+	assert_true(touch(page(CODE, 3), ACCESS_READ));
+	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
+	assert_int_equal(rights_of(page(CODE, 3)), PROT_READ);
+	vcpu.cpl = 3;
+	assert_true(touch(page(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
+	assert_null(copies_find(frame(3)));
+	fake_process = &fake_twin;
+	assert_null(fake_mapped(page(CODE, 3)));
+	assert_true(rights_of(page(ALIAS, 3)) & PROT_WRITE);
+	fake_process = own;
+	vcpu.cpl = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +415,7 @@ int main(void)
 		cmocka_unit_test_setup(the_guest_maps_over_the_pointers, setup),
 		cmocka_unit_test_setup(rights_that_are_taken, setup),
 		cmocka_unit_test_setup(places_are_taken, setup),
+		cmocka_unit_test_setup(the_twin_shows_it, setup_twin),
 		cmocka_unit_test_setup(any_order, setup),
 		cmocka_unit_test_setup(the_pool_turns_over, setup),
 	};

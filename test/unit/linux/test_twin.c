@@ -97,6 +97,19 @@ static void memory_needs_the_key(void **state)
 	all_but(__NR_mprotect, others, 2, PROT_GROWSDOWN);
 }
 
+/* Code in copies is the VMM's to change. */
+static void copies_are_read(void **state)
+{
+	const uint64_t map[ARGUMENTS] = {
+		USER, 4096, PROT_READ | PROT_EXEC, FLAGS, KEY << 32 | FD_COPIES, 0x20000};
+
+	(void)state;
+	all_but(__NR_mmap, map, 2, PROT_READ | PROT_WRITE);
+	all_but(__NR_mmap, map, 4, KEY << 32 | FD_SHARED);
+	all_but(__NR_mmap, map, 4, FD_COPIES);
+	all_but(__NR_mmap, map, 0, LAYOUT_USER_END);
+}
+
 static void only_the_vmm_goes(void **state)
 {
 	const uint64_t vmm[ARGUMENTS] = {LAYOUT_VMM, LAYOUT_VMM_END - LAYOUT_VMM};
@@ -113,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(applications_trap),
 		cmocka_unit_test(memory_needs_the_key),
+		cmocka_unit_test(copies_are_read),
 		cmocka_unit_test(only_the_vmm_goes),
 	};
 
