@@ -279,7 +279,10 @@ static _Noreturn void forbidden(uint32_t slot)
 	struct line line = {0};
 
 	line_text(&line, "system call ");
-	line_decimal(&line, slot != NO_SLOT ? host_last_call[slot + 1] : UINT32_MAX);
+	if (slot != NO_SLOT)
+		line_decimal(&line, host_last_call[slot + 1]);
+	else
+		line_text(&line, "of the process that makes those for applications");
 	line_text(&line, ", which the machine's filter forbids");
 	end_machine(END_VMM, SIGSYS, line.text);
 }

@@ -35,6 +35,9 @@
 #define OP_BYTES      48
 #define TWIN_OPS_MOST 80
 
+/* The file of the areas, a descriptor of the zygote of the twins only. */
+#define FD_AREAS 10
+
 /* A report is a system call that the host passes on instead of making it; which one,
  * does not matter. */
 #define TWIN_REPORT __NR_getpgid

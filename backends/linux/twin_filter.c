@@ -4,15 +4,23 @@
  * A system call of an application's becomes SIGSYS, whatever its number and convention.
  * From the twin's own code come reports, and changes of mappings below the end of the
  * applications' half, if the key is in the right registers: guessing it would take
- * 2^63 attempts of 4 us. The zygote of the twins, which runs nothing of the guest's,
- * is allowed everything; in a twin there is no code at its addresses.
+ * 2^63 attempts of 4 us.
+ *
+ * The zygote of the twins, and a twin until it is one, call from the VMM's addresses, where
+ * a twin has no code. They run nothing of the guest's, but share the VMM's data: who
+ * can write that, a guest kernel that found a hole, can have them do anything. So what
+ * they need is listed, too, and any other call of theirs ends the machine (confine.c).
  */
 #include "backends/linux/shared.h"
 #include "backends/linux/twin.h"
 
 #include <asm/unistd.h>
 #include <linux/audit.h>
+#include <linux/futex.h>
 #include <linux/mman.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/signal.h>
 
 #define NOTIFY SECCOMP_RET_USER_NOTIF
 #define TRAP   SECCOMP_RET_TRAP
@@ -20,6 +28,35 @@
 
 #define APPLICATIONS(argument) FILTER_BITS(argument, LAYOUT_USER_END - 1, 0)
 #define RIGHTS		       FILTER_BITS(2, PROT_READ | PROT_WRITE | PROT_EXEC, 0)
+
+static const struct filter_rule zygote[] = {
+	FILTER_CALL(futex, ALLOW, FILTER_IF(FILTER_BITS(1, FUTEX_WAIT | FUTEX_WAKE, 0))),
+	FILTER_CALL(wait4, ALLOW),
+	FILTER_CALL(getpgid, NOTIFY),
+	FILTER_CALL(clone, ALLOW, FILTER_IF(FILTER_LONG(0, SIGCHLD), FILTER_LONG(1, 0))),
+	FILTER_CALL(exit_group, ALLOW),
+	FILTER_CALL(restart_syscall, ALLOW),
+	FILTER_CALL(write, ALLOW, FILTER_IF(FILTER_INT(0, FD_CONSOLE))), /* its last words */
+
+	/* once, behind the filter's installation */
+	FILTER_CALL(dup3, ALLOW, FILTER_IF(FILTER_INT(1, FD_TWINS))),
+	FILTER_CALL(close, ALLOW),
+	FILTER_CALL(unshare, ALLOW, FILTER_IF(FILTER_LONG(0, CLONE_FILES))),
+	FILTER_CALL(prlimit64, ALLOW, FILTER_IF(FILTER_INT(0, 0))),
+
+	/* a twin to be */
+	FILTER_CALL(prctl, ALLOW,
+		    FILTER_IF(FILTER_INT(0, PR_SET_PDEATHSIG), FILTER_LONG(1, SIGKILL))),
+	FILTER_CALL(prctl, ALLOW, FILTER_IF(FILTER_INT(0, PR_SET_NAME))),
+	FILTER_CALL(getppid, ALLOW),
+	FILTER_CALL(sigaltstack, ALLOW),
+	FILTER_CALL(rt_sigaction, ALLOW),
+	FILTER_CALL(mmap, ALLOW,
+		    FILTER_IF(FILTER_INT(4, FD_AREAS), FILTER_LONG(3, MAP_SHARED | MAP_FIXED),
+			      FILTER_BITS(2, PROT_READ | PROT_WRITE, 0))),
+	FILTER_CALL(munmap, ALLOW),
+	FILTER_CALL(close_range, ALLOW),
+};
 
 /* Rules for calls whose return address is `site`; `wide`: the lower half is free. */
 struct site {
@@ -98,7 +135,8 @@ unsigned twin_filter_build(uint64_t key, struct sock_filter out[FILTER_MOST])
 	const struct site sites[] = {
 		{twin_code.report, false, report, 1, TRAP},
 		{twin_code.memory, false, memory, sizeof(memory) / sizeof(memory[0]), TRAP},
-		{LAYOUT_VMM, true, report, 1, ALLOW},
+		{LAYOUT_VMM, true, zygote, sizeof(zygote) / sizeof(zygote[0]),
+		 SECCOMP_RET_KILL_PROCESS},
 		{twin_code.unmap, false, start, 1, TRAP},
 	};
 	const struct sock_filter trap = BPF_STMT(BPF_RET | BPF_K, TRAP);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The process that all twins are forked from: it is forked from the VMM before that
- * confines itself, runs nothing of the guest's, and tells of twins that died.
+ * confines itself, runs nothing of the guest's, and tells of twins that died. Its own
+ * confinement is a part of the twins' filter (twin_filter.c).
  *
  * A twin unmaps what it has inherited, all but one page of code and its area, and
  * closes every descriptor but those of guest memory and of changed copies.
@@ -26,8 +27,7 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS	   SECCOMP_IOW(4, __u64)
 #endif
 
-#define REAP	 BIT(31) /* in `request`: a child died */
-#define FD_AREAS 10	 /* the file of the areas: in the zygote only */
+#define REAP BIT(31) /* in `request`: a child died */
 
 uint64_t twin_key;
 uint32_t twin_zygote_pid;

@@ -13,7 +13,8 @@ Steps, in order:
   !WHO      SIGKILL: launcher, zygote, active or inactive process, a process of
             applications only (twin) or the one that makes these (twins)
   @SIGNAL   a signal by name to the launcher: @INT
-  %COMMAND  a shell's command that must succeed; {launcher}, {zygote}, {active}, {twin} are pids
+  %COMMAND  a shell's command that must succeed; {launcher}, {zygote}, {active}, {twin},
+            {twins} are pids
 
 The output goes to standard output. After the command has ended there must be no
 process left of it, nobody who holds its memory, and the terminal as it was.
@@ -203,7 +204,7 @@ class Machine:
 
     def shell(self, command):
         pids = {}
-        for who in ("launcher", "zygote", "active", "twin"):
+        for who in ("launcher", "zygote", "active", "twin", "twins"):
             while f"{{{who}}}" in command and not (found := self.find(who)):
                 self.pump(0.01)
             pids[who] = found[0] if f"{{{who}}}" in command else None

@@ -110,6 +110,57 @@ static void copies_are_read(void **state)
 	all_but(__NR_mmap, map, 0, LAYOUT_USER_END);
 }
 
+/* The process that twins are forked from shares the VMM's data, so a hole in the VMM has it
+ * call what it likes: from the VMM's addresses, with what it needs and no more. */
+static void zygote_is_confined(void **state)
+{
+	static const uint32_t needed[] = {
+		__NR_wait4,  __NR_exit_group,  __NR_restart_syscall, __NR_close,       __NR_getppid,
+		__NR_munmap, __NR_sigaltstack, __NR_rt_sigaction,    __NR_close_range,
+	};
+	static const struct {
+		uint32_t nr;
+		uint64_t right[ARGUMENTS];
+		unsigned argument;
+		uint64_t wrong;
+	} with[] = {
+		{__NR_futex, {USER, 0, 1}, 1, 3},
+		{__NR_clone, {17}, 0, 0x100},
+		{__NR_clone, {17}, 1, USER},
+		{__NR_write, {1}, 0, 2},
+		{__NR_dup3, {3, 9}, 1, 4},
+		{__NR_unshare, {0x400}, 0, 0x10000000},
+		{__NR_prlimit64, {0}, 0, 1},
+		{__NR_prctl, {1, 9}, 1, 0},
+		{__NR_prctl, {15, USER}, 0, 59},
+		{__NR_mmap, {USER, 4096, 3, FIXED, 10}, 2, 7},
+		{__NR_mmap, {USER, 4096, 3, FIXED, 10}, 3, MAP_PRIVATE | MAP_FIXED},
+		{__NR_mmap, {USER, 4096, 3, FIXED, 10}, 4, 4},
+	};
+	const uint64_t zeros[ARGUMENTS] = {0}, at = LAYOUT_VMM + 0x1234;
+
+	(void)state;
+	for (uint32_t nr = 0; nr < 1024; nr++) {
+		uint32_t expected =
+			nr == __NR_getpgid ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_KILL_PROCESS;
+
+		for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+			if (needed[i] == nr)
+				expected = SECCOMP_RET_ALLOW;
+		if (nr != __NR_futex && nr != __NR_prlimit64)
+			assert_int_equal(here(at, nr, zeros), expected);
+		assert_int_equal(here(at, nr | 0x40000000, zeros), SECCOMP_RET_KILL_PROCESS);
+	}
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		uint64_t args[ARGUMENTS];
+
+		memcpy(args, with[i].right, sizeof(args));
+		assert_int_equal(here(at, with[i].nr, args), SECCOMP_RET_ALLOW);
+		args[with[i].argument] = with[i].wrong;
+		assert_int_equal(here(at, with[i].nr, args), SECCOMP_RET_KILL_PROCESS);
+	}
+}
+
 static void only_the_vmm_goes(void **state)
 {
 	const uint64_t vmm[ARGUMENTS] = {LAYOUT_VMM, LAYOUT_VMM_END - LAYOUT_VMM};
@@ -127,6 +178,7 @@ int main(void)
 		cmocka_unit_test(applications_trap),
 		cmocka_unit_test(memory_needs_the_key),
 		cmocka_unit_test(copies_are_read),
+		cmocka_unit_test(zygote_is_confined),
 		cmocka_unit_test(only_the_vmm_goes),
 	};
 
