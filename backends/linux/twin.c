@@ -126,7 +126,7 @@ static bool exchange(uint64_t value, struct seccomp_notif *got)
 	return true;
 }
 
-/* A signal came while the twin had the key: it is in a frame. */
+/* A signal came while the twin had the key, or may have: it is in a frame. */
 void twin_erase_frames(void)
 {
 	__builtin_memset(area() + TWIN_COMMAND_BYTES, 0, TWIN_STACK_BYTES);
@@ -177,7 +177,8 @@ static void change_failed(struct twin_op *op, long error)
 }
 
 /* Make all changes that wait. No application runs meanwhile, so what is reported is
- * the truth. Changes are made again from the first one if need be. */
+ * the truth. Changes are made again from the first one if need be. The trap flag is the
+ * application's, if it jumped to the report with it: the handler runs without. */
 static void settle(void)
 {
 	struct seccomp_notif got;
@@ -186,7 +187,7 @@ static void settle(void)
 	while (command()->count) {
 		if (!exchange(twin_key, &got))
 			return;
-		if (got.data.args[0] == SIGUSR1)
+		if (got.data.args[0] == SIGUSR1 || got.data.args[0] == SIGTRAP)
 			twin_erase_frames();
 		else if (got.data.args[0])
 			end_machine(END_VMM, (int)got.data.args[0],
@@ -249,6 +250,7 @@ static void give_birth(void)
 	struct seccomp_notif got;
 
 	count(COUNT_SPAWNS);
+	twin_erase_frames(); /* the one before may have died with the key */
 	shadow_drop_twin();
 	lost = false;
 	command()->count = command()->run = 0;
