@@ -15,13 +15,16 @@
 
 uint8_t *code_frames;
 
-/* Frames that were watched, or are no more, for all processes. */
+/* Frames that were watched, or are no more (WRITTEN), for all processes. */
+#define WRITTEN UINT64_C(1)
 static struct {
 	uint64_t next;
 	uint64_t frame[LOG_SIZE];
 } frame_log;
 
 static uint64_t seen PRIVATE; /* position in frame_log */
+/* Frames that are watched may hold something else than when this process last ran. */
+static bool rewritten PRIVATE;
 
 /* Mapped before the processes part: all of them share it. */
 void code_start(void)
@@ -74,7 +77,7 @@ bool code_executable(mword va)
 static void change(uint64_t frame, bool watch)
 {
 	code_frames[frame >> PAGE_SHIFT] = watch;
-	frame_log.frame[frame_log.next++ % LOG_SIZE] = frame;
+	frame_log.frame[frame_log.next++ % LOG_SIZE] = frame | (watch ? 0 : WRITTEN);
 }
 
 void code_written(uint64_t frame)
@@ -185,19 +188,41 @@ static void forget(struct leaf *leaf, unsigned index, mword va)
 	leaf->used[index / 64] &= ~BIT(index % 64);
 }
 
+/* What was written and looked at again, elsewhere, is harmless by itself; here it has
+ * neighbours. */
+static bool may_stay(mword va, uint64_t entry)
+{
+	return code_watched(entry & PTE_ADDR) && !(rewritten && across(va, bytes_at(entry)));
+}
+
 static void review(struct leaf *leaf, unsigned index, mword va)
 {
 	uint64_t *entry = &leaf->page[index].entry;
-	bool watched;
 
-	if (!(*entry & (MAY_WRITE | MAY_EXEC)))
-		return;
-	watched = code_watched(*entry & PTE_ADDR);
-	if (*entry & MAY_EXEC && is_user(va) && !watched) {
-		forget(leaf, index, va);
-	} else if (*entry & MAY_WRITE && watched) {
+	if (*entry & MAY_EXEC && is_user(va)) {
+		if (!may_stay(va, *entry))
+			forget(leaf, index, va);
+	} else if (*entry & MAY_WRITE && code_watched(*entry & PTE_ADDR)) {
 		*entry &= ~MAY_WRITE;
 		set_rights(va, PAGE_SIZE, *entry);
+	}
+}
+
+/* Large mappings, and what is to be known for the others. */
+static void replay(uint64_t at)
+{
+	rewritten = frame_log.next - at > LOG_SIZE;
+	if (rewritten) {
+		protect_all();
+		return;
+	}
+	for (; at < frame_log.next; at++) {
+		uint64_t frame = frame_log.frame[at % LOG_SIZE];
+
+		if (!code_watched(frame))
+			continue;
+		protect_frame(frame & PTE_ADDR);
+		rewritten |= frame & WRITTEN;
 	}
 }
 
@@ -208,12 +233,7 @@ void code_catch_up(void)
 	if (at == frame_log.next)
 		return;
 	seen = frame_log.next;
-	if (frame_log.next - at > LOG_SIZE)
-		protect_all();
-	else
-		for (; at < frame_log.next; at++)
-			if (code_watched(frame_log.frame[at % LOG_SIZE]))
-				protect_frame(frame_log.frame[at % LOG_SIZE]);
+	replay(at);
 	shadow_each_page(false, review);
 	shadow_each_page(true, review);
 }

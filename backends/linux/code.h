@@ -10,7 +10,8 @@
  *
  * Writing to a watched frame faults; then it is watched no more, and executable nowhere.
  * Executing it faults again, and it is looked at again. Other processes of the machine
- * learn of both when they get their turn (code_catch_up), by a log as for invalidations.
+ * learn of both when they get their turn (code_catch_up), by a log as for invalidations:
+ * also of frames that are watched as before, but were written in between.
  *
  * A page that does hold such bytes, be they an instruction, a part of one, or data, is
  * never executable for longer than one instruction, which has been looked at: step.c.

@@ -336,6 +336,31 @@ static void second_half_later(void)
 	fire(at + PAGE - 8);
 }
 
+/* The same while this process waits: another one changes the second half, and executes it
+ * where it has no neighbour, and is as harmless as before. */
+static void second_half_elsewhere(void)
+{
+	int fd = file(2);
+	uint8_t *writable = pages(2, RW, MAP_SHARED, fd), *at = pages(2, RX, MAP_SHARED, fd);
+	uint8_t keep;
+	pid_t pid;
+
+	put(writable + PAGE - 8);
+	keep = writable[PAGE];
+	writable[0] = writable[PAGE + 64] = RET;
+	writable[PAGE] = 0x90;
+	call(at);
+	call(at + PAGE + 64);
+	pid = fork();
+	if (pid == 0) {
+		writable[PAGE] = keep;
+		call((uint8_t *)mmap(NULL, PAGE, RX, MAP_SHARED, fd, PAGE) + 64);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	fire(at + PAGE - 8);
+}
+
 /* Another page, where an innocent one was executed. */
 static void replaced(void)
 {
@@ -371,6 +396,7 @@ const struct attack gadgets[] = {
 	{"across-second-known", across_second_known},
 	{"moved-together", moved_together},
 	{"second-half-later", second_half_later},
+	{"second-half-elsewhere", second_half_elsewhere},
 	{"replaced", replaced},
 };
 const size_t gadget_count = sizeof(gadgets) / sizeof(gadgets[0]);
