@@ -10,6 +10,8 @@
 #include "vmm/mmu.h"
 #include "vmm/vcpu.h"
 
+#include <asm/sigcontext.h>
+
 #define SITES  WINDOW_POINTERS
 #define HITS   1024
 #define HOT    32 /* calls of a site before its page is copied: 10 us */

@@ -22,7 +22,7 @@
 
 #include "backends/linux/copies.h"
 
-#include <asm/sigcontext.h>
+struct sigcontext;
 
 /* Once: trampolines' area, pointers. */
 void gates_start(void);

@@ -139,7 +139,7 @@ signal_return:
 /* The last step to an application, in the place of vmm/rewrite/templates.S's. What is
  * put off until one runs (exit.c) costs one comparison here when there is nothing.
  * in: vcpu.iret_frame, all registers but rsp the application's; rsp and flags free.
- * Interrupted in here: signal.c takes it for interrupted at the first instruction.
+ * Interrupted in here: frame.c takes it for interrupted at the first instruction.
  */
 	.globl	vmm_user_exit, vmm_user_exit_end
 	.type	vmm_user_exit, @function

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host signals: who was interrupted, and what does that mean for the guest.
+/* Host signals: what do they mean for whoever was interrupted (frame.h)?
  *
- * With protection keys, the rights in force say whether an application was; they
- * cannot be had by jumping somewhere. Else, and for the kernel, where the instruction
- * pointer was decides everything, and it is exact:
- *   in a stub of a rewritten site: the stub starts over (rewrite_restart), guest
- *   in the last instructions of vmm_resume: vcpu.regs still holds all, leave again
- *   elsewhere in the VMM's text: the VMM goes on, the event stays pending
- *   in a trampoline or the gate of a system call: guest, at an address that it
- *       knows (gates_settle)
- *   anywhere else: guest code, kernel or application by vcpu.cpl
  * SA_NODEFER: handlers do not return, so no signal may stay blocked.
  *
  * A handler runs in two parts. The first is on the alternate stack, where another signal's
@@ -18,6 +9,7 @@
  * any other visit of the VMM's.
  */
 #include "backends/linux/code.h"
+#include "backends/linux/frame.h"
 #include "backends/linux/gates.h"
 #include "backends/linux/host.h"
 #include "backends/linux/keys.h"
@@ -53,10 +45,6 @@ void signal_restorer(void);
 int signal_handle(int number, siginfo_t *info, struct ucontext *context);
 void signal_guest(void);
 
-extern const char vmm_user_exit_end[], keys_exit_saved[], keys_exit_end[];
-extern const char load_state[], load_state_refused[];
-extern const char vmm_text_start[], vmm_text_end[];
-
 uint8_t altstack[ALTSTACK_BYTES] OPEN __attribute__((aligned(4096)));
 uint64_t signal_nonce;
 
@@ -69,38 +57,6 @@ static struct {
 	bool application; /* had its rights (keys.c) */
 	bool goes_on;	  /* where it is: nothing is to be told */
 } event;
-
-enum where {
-	IN_GUEST,
-	IN_STUB,
-	IN_COMMIT,
-	IN_VMM,
-};
-
-/* An application's registers are all there until the last instruction of its way out:
- * interrupted in it, it has not been begun. */
-static bool undo_exit(struct sigcontext *at)
-{
-	if (at->rip - (mword)vmm_user_exit >= (mword)(keys_exit_end - vmm_user_exit))
-		return false;
-	if (at->rip - (mword)keys_exit_saved < (mword)(keys_exit_end - keys_exit_saved)) {
-		at->rax = exit_page.rax;
-		at->rcx = exit_page.rcx;
-		at->rdx = exit_page.rdx;
-	}
-	at->rip = (mword)vmm_user_exit;
-	return true;
-}
-
-static enum where where(mword rip)
-{
-	if (rip - (mword)vmm_text_start >= (mword)(vmm_text_end - vmm_text_start) ||
-	    gates_inside(rip))
-		return IN_GUEST;
-	if (rip - (mword)vmm_resume_commit < (mword)(vmm_resume_end - vmm_resume_commit))
-		return IN_COMMIT;
-	return rewrite_in_stub(rip, &vcpu) ? IN_STUB : IN_VMM;
-}
 
 static void save_registers(const struct sigcontext *at)
 {
@@ -254,28 +210,19 @@ void signal_guest(void)
 		vmm_exception((unsigned)event.trap, event.error);
 }
 
-static int interrupted(struct sigcontext *at)
+static int interrupted(struct sigcontext *at, bool application)
 {
-	bool left = undo_exit(at);
-	enum where place = keys_application(at) && !left ? IN_GUEST : where(at->rip);
+	enum frame_who who = frame_interruption(at, application);
 
 	count(COUNT_EVENTS);
 	vcpu.pending = 1;
-	if (place == IN_VMM)
+	if (who == FRAME_VMM)
 		return 0;
-	if (place != IN_COMMIT) {
+	if (who != FRAME_LEAVING) {
 		save_registers(at);
 		rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
 	}
 	return 1;
-}
-
-/* With keys, an application never runs but with its own rights. */
-static void check_rights(const struct sigcontext *at)
-{
-	if (shared->isolation == ISOLATION_KEYS && vcpu.cpl == 3 && at->rip < LAYOUT_USER_END &&
-	    !keys_application(at))
-		end_machine(END_VMM, 0, "an application ran with the VMM's rights");
 }
 
 static void bug(int number, const struct sigcontext *at)
@@ -288,33 +235,24 @@ static void bug(int number, const struct sigcontext *at)
 	end_machine(END_VMM, number, "exception in the VMM itself");
 }
 
-/* The guest's xrstor, made by the VMM: what it may fault with is the guest's. */
-static bool refused_state(struct sigcontext *at)
-{
-	if (at->rip != (mword)load_state || !vcpu.in_vmm || at->trapno != VECTOR_GP)
-		return false;
-	at->rip = (mword)load_state_refused;
-	return true;
-}
-
 /* As 1, but it goes on where it is: by the way out, which closes the keys again. */
 #define RESUME 2
 
-static int exception(int number, struct sigcontext *at)
+static int exception(int number, struct sigcontext *at, bool application)
 {
-	enum where place = keys_application(at) ? IN_GUEST : where(at->rip);
+	enum frame_who who = frame_exception(at, application);
 	bool resume = false;
 
-	if (place == IN_STUB)
+	if (who == FRAME_STUB)
 		return stub_fault(at);
-	if (place == IN_VMM && refused_state(at))
+	if (who == FRAME_VMM)
 		return 0;
-	/* An application that jumps into the VMM's text has its fault like any other. */
-	if (place == IN_COMMIT || (place == IN_VMM && (vcpu.in_vmm || vcpu.cpl == 0)))
+	if (who == FRAME_BUG)
 		bug(number, at);
-	check_rights(at);
+	if (who == FRAME_RIGHTS)
+		end_machine(END_VMM, 0, "an application ran with the VMM's rights");
 	if (number != SIGSYS && gates_own_trap(at)) {
-		if (!keys_application(at))
+		if (!application)
 			return 0;
 		resume = true;
 	}
@@ -332,7 +270,6 @@ static void keep_event(int number, const siginfo_t *info, const struct sigcontex
 	event.cr2 = at->cr2;
 	event.trap = at->trapno;
 	event.error = at->err;
-	event.application = keys_application(at);
 }
 
 /* The same for an application in its twin. */
@@ -367,11 +304,13 @@ int signal_handle(int number, siginfo_t *info, struct ucontext *context)
 		space_zygote_signal(number == SIGCHLD);
 		return 0;
 	}
-	guest = number == SIGUSR1 ? interrupted(at) : exception(number, at);
+	guest = number == SIGUSR1 ? interrupted(at, application)
+				  : exception(number, at, application);
 	if (!guest)
 		return 0;
 	vcpu.in_vmm = 1;
 	keep_event(number, info, at);
+	event.application = application;
 	event.goes_on = guest == RESUME;
 	return 1;
 }

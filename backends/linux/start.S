@@ -49,7 +49,7 @@ fpu_restore:
 	.size	fpu_restore, . - fpu_restore
 
 /* bool backend_load_state(const void *area, uint64_t mask)
- * in: rdi, rsi. out: eax = 1, or 0 if the processor refused (signal.c goes on at
+ * in: rdi, rsi. out: eax = 1, or 0 if the processor refused (frame.c goes on at
  * load_state_refused then). clobbers rdx and the components in the mask.
  */
 	.globl	backend_load_state, load_state, load_state_refused
