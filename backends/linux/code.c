@@ -22,7 +22,6 @@ static struct {
 	uint64_t frame[LOG_SIZE];
 } frame_log;
 
-static uint64_t seen PRIVATE; /* position in frame_log */
 /* Frames that are watched may hold something else than when this process last ran. */
 static bool rewritten PRIVATE;
 
@@ -228,11 +227,11 @@ static void replay(uint64_t at)
 
 void code_catch_up(void)
 {
-	uint64_t at = seen;
+	uint64_t at = shadow->code_seen;
 
 	if (at == frame_log.next)
 		return;
-	seen = frame_log.next;
+	shadow->code_seen = frame_log.next;
 	replay(at);
 	shadow_each_page(false, review);
 	shadow_each_page(true, review);

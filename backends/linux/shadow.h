@@ -59,6 +59,7 @@ struct shadow_tables {
 	uint32_t warmed;   /* position in kernel_fills */
 	uint64_t last_fault, repeated;
 	uint64_t copies_seen; /* copies_generation of the last shadow_catch_up() */
+	uint64_t code_seen;   /* position in code.c's log of the last code_catch_up() */
 	bool pointers;	      /* LAYOUT_POINTERS are mapped */
 };
 
