@@ -49,6 +49,7 @@ const struct filter_rule confine_rules[] = {
 	FILTER_CALL(munmap, ALLOW),
 	FILTER_CALL(mprotect, ALLOW),
 	FILTER_CALL(pkey_mprotect, ALLOW),
+	FILTER_CALL(sigaltstack, ALLOW),
 	FILTER_CALL(timerfd_settime, ALLOW, FILTER_IF(FILTER_INT(0, FD_TIMER), FILTER_INT(1, 0))),
 	FILTER_CALL(write, ALLOW, FILTER_IF(FILTER_INT(0, FD_CONSOLE))),
 	FILTER_CALL(write, ALLOW, FILTER_IF(FILTER_INT(0, FD_LOG))),

@@ -50,6 +50,11 @@ static struct place places[SITES] READABLE;
 static mword kept_r11 OPEN;
 mword gate_kept[2] OPEN;
 
+void gates_wipe(void)
+{
+	kept_r11 = gate_kept[0] = gate_kept[1] = 0;
+}
+
 void gates_start(void)
 {
 	copies_memory = (uint8_t *)LAYOUT_COPIES;

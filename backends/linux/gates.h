@@ -27,6 +27,9 @@ struct sigcontext;
 /* Once: trampolines' area, pointers. */
 void gates_start(void);
 
+/* Another application may run here: it must not find this one's registers. */
+void gates_wipe(void);
+
 /* SIGSYS, vcpu.regs is the application's: count, patch, show. */
 void gates_syscall(void);
 

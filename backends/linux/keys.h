@@ -21,7 +21,9 @@
 #define XSTATE_PKRU 0x200 /* component 9 of the extended state (SDM 1, 13.1) */
 
 #define ALTSTACK_BYTES 262144 /* a frame with AVX-512 and AMX is 11 KiB, and they nest */
-#define FRAME_LEAST    1024   /* bytes of the smallest signal frame, and fewer */
+#define ALTSTACK_PARTS 4      /* in turn, see signal.c */
+#define ALTSTACK_PART  (ALTSTACK_BYTES / ALTSTACK_PARTS)
+#define FRAME_LEAST    1024 /* bytes of the smallest signal frame, and fewer */
 
 #ifndef __ASSEMBLER__
 #include "vmm/types.h"

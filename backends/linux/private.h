@@ -72,8 +72,14 @@ bool kernel_code_clean(mword va, uint64_t bytes, uint64_t frame); /* may be exec
 /* exit.c: what is done once before the next application runs (EXIT_* of keys.h) */
 extern uint8_t exit_work;
 void exit_prefill(gva_t va);
-void exit_frame(mword lowest); /* a signal frame begins here */
-void exit_wipe(void);	       /* and it was not the next application's */
+void exit_wipe(void); /* a signal frame was not the next application's */
+
+/* altstack.c: of signal handlers */
+void altstack_start(void);
+void altstack_set(void *stack, size_t bytes, int flags); /* the host's call */
+void altstack_enter(const void *frame);			 /* a handler begins on this one */
+void altstack_leave(bool guest); /* and ends; `guest`: so do those that it interrupted */
+void altstack_wipe(void);
 
 /* start.S: the whole extended state, for hand-over between processes */
 void fpu_save(void *area);

@@ -45,7 +45,6 @@ void signal_restorer(void);
 int signal_handle(int number, siginfo_t *info, struct ucontext *context);
 void signal_guest(void);
 
-uint8_t altstack[ALTSTACK_BYTES] OPEN __attribute__((aligned(4096)));
 uint64_t signal_nonce;
 
 /* What the second part of a handler needs of the first one's frame. */
@@ -289,15 +288,11 @@ void signal_application(int number, const struct siginfo *info, const struct sig
 	signal_guest();
 }
 
-/* The first part. Returns 1 if the guest was interrupted: its registers are in
- * vcpu.regs then. 0: the interrupted code goes on. */
-int signal_handle(int number, siginfo_t *info, struct ucontext *context)
+static int handle_signal(int number, const siginfo_t *info, struct sigcontext *at)
 {
-	struct sigcontext *at = (struct sigcontext *)&context->uc_mcontext;
 	bool application = keys_application(at);
 	int guest;
 
-	exit_frame((mword)context);
 	if (!application)
 		exit_wipe();
 	if (number == SIGCHLD || number == SIGUSR2) {
@@ -315,21 +310,24 @@ int signal_handle(int number, siginfo_t *info, struct ucontext *context)
 	return 1;
 }
 
+/* The first part. Returns 1 if the guest was interrupted: its registers are in
+ * vcpu.regs then. 0: the interrupted code goes on. */
+int signal_handle(int number, siginfo_t *info, struct ucontext *context)
+{
+	int guest;
+
+	altstack_enter(context);
+	guest = handle_signal(number, info, (struct sigcontext *)&context->uc_mcontext);
+	altstack_leave(guest);
+	return guest;
+}
+
 static void set_action(int number, const struct host_sigaction *action)
 {
 	long result = host_call4(__NR_rt_sigaction, number, action, NULL, sizeof(action->mask));
 
 	if (result < 0)
 		end_machine(END_HOST, (int)-result, "sigaction");
-}
-
-static void set_stack(void *stack, size_t bytes)
-{
-	stack_t alternate = {.ss_sp = stack, .ss_size = bytes};
-	long result = host_call2(__NR_sigaltstack, &alternate, NULL);
-
-	if (result < 0)
-		end_machine(END_HOST, (int)-result, "sigaltstack");
 }
 
 static const uint8_t exceptions[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGUSR1};
@@ -343,7 +341,7 @@ void signal_twin(void *stack, size_t bytes, mword handler)
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER | SA_RESTART,
 	};
 
-	set_stack(stack, bytes);
+	altstack_set(stack, bytes, 0);
 	for (size_t i = 0; i < sizeof(exceptions); i++)
 		set_action(exceptions[i], &action);
 }
@@ -362,7 +360,7 @@ static void handle(int number)
 
 void signal_start(void)
 {
-	set_stack(altstack, sizeof(altstack));
+	altstack_start();
 	if (host_call3(__NR_getrandom, &signal_nonce, sizeof(signal_nonce), 0) !=
 	    sizeof(signal_nonce))
 		end_machine(END_HOST, 0, "no random number");

@@ -17,6 +17,7 @@
  */
 #include "backends/linux/code.h"
 #include "backends/linux/confine.h"
+#include "backends/linux/gates.h"
 #include "backends/linux/host.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/private.h"
@@ -165,6 +166,7 @@ static _Noreturn void activate(void)
 		shadow_drop_user();
 	slot->recycled = false;
 	exit_wipe();
+	gates_wipe();
 	flush_user = true;
 	space_replay();
 	shadow_catch_up();
@@ -210,6 +212,7 @@ static bool become(uint64_t root)
 	}
 	shadow_drop_user();
 	exit_wipe();
+	gates_wipe();
 	slots[mine].root = root;
 	return true;
 }
@@ -287,10 +290,10 @@ static _Noreturn void forbidden(uint32_t slot)
 	end_machine(END_VMM, SIGSYS, line.text);
 }
 
-/* An application that traps with its stack pointer near the bottom of the alternate
- * stack leaves the host no room for a signal frame, and the host kills the process. It
- * is the application's own fault: as a general protection fault where it was entered
- * last, with none of its registers, in a new process. */
+/* Without isolation, an application that traps with its stack pointer near the bottom of
+ * the alternate stack (altstack.c) leaves the host no room for a signal frame, and the
+ * host kills the process. It is the application's own fault: as a general protection fault
+ * where it was entered last, with none of its registers, in a new process. */
 static bool application_died(uint32_t slot, int signal)
 {
 	return signal == SIGSEGV && slot != NO_SLOT && slots[slot].pid == shared->active_pid &&

@@ -58,7 +58,7 @@ extern volatile uint8_t *jump_opens; /* a byte to zero as the last thing before 
 _Noreturn void jump(uintptr_t at, uintptr_t rax, uintptr_t rdi, const void *rsi, uintptr_t rdx);
 
 /* Stand on stack `rsp`, do `what`, come back if that is possible. */
-enum { PIVOT_SYSCALL, PIVOT_TRAP, PIVOT_PUSH, PIVOT_SPIN };
+enum { PIVOT_SYSCALL, PIVOT_TRAP, PIVOT_PUSH, PIVOT_SPIN, PIVOT_STORM };
 void pivot(uintptr_t rsp, int what);
 
 #endif

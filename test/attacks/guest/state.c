@@ -24,24 +24,31 @@ static int stack_do;
 static void stand_on(void)
 {
 	struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+	struct itimerval often = {.it_interval = {.tv_usec = 50}, .it_value = {.tv_usec = 50}};
 
 	if (stack_do == PIVOT_SPIN)
 		setitimer(ITIMER_REAL, &soon, NULL);
+	if (stack_do == PIVOT_STORM) {
+		signal(SIGALRM, SIG_IGN);
+		setitimer(ITIMER_REAL, &often, NULL);
+	}
 	pivot(stack_at, stack_do);
 }
 
 void try_stacks(void)
 {
-	static const char *const does[] = {"syscall", "trap", "push", "spin"};
+	static const char *const does[] = {"syscall", "trap", "push", "spin", "storm"};
 
 	for (int i = 0; i < target_count; i++) {
 		const struct target *at = &targets[i];
 
 		if (strcmp(at->kind, "stack") && strcmp(at->kind, "data"))
 			continue;
-		for (stack_do = PIVOT_SYSCALL; stack_do <= PIVOT_SPIN; stack_do++) {
+		for (stack_do = PIVOT_SYSCALL; stack_do <= PIVOT_STORM; stack_do++) {
 			char name[64];
 
+			if (stack_do == PIVOT_STORM && strcmp(at->kind, "stack"))
+				continue;
 			stack_at = at->at + 8;
 			snprintf(name, sizeof(name), "stack-%s-%s", at->name, does[stack_do]);
 			attempt("state", name, stand_on);

@@ -2,10 +2,12 @@
 /* The only program of a guest. Applications that put their stack pointer near the
  * bottom of the alternate stack of signal handlers (its address is the argument) and trap: the host
  * has no room for a signal frame and kills the machine's process. The application
- * must have a fault for it, and everything else must go on.
+ * must have a fault for it, and everything else must go on. With protection keys (`keys' in front
+ * of the address) the host does not look at stack pointers, and the traps are as any other.
  */
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #define DEBUG_EXIT 0xf4
 
 static uintptr_t near_bottom;
+static bool keys;
 
 static void trap_undefined(void)
 {
@@ -32,12 +35,13 @@ static void trap_page_fault(void)
 
 static void trap_system_call(void)
 {
-	__asm__ volatile("movq %0, %%rsp\n\tsyscall" ::"r"(near_bottom), "a"(39)); /* getpid */
+	__asm__ volatile("movq %0, %%rsp\n\tsyscall\n\tud2" ::"r"(near_bottom),
+			 "a"(39)); /* getpid */
 }
 
 static void (*const traps[])(void) = {trap_undefined, trap_page_fault, trap_system_call};
 
-static int killed(void (*trap)(void))
+static int killed(void (*trap)(void), int otherwise)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -47,7 +51,7 @@ static int killed(void (*trap)(void))
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+	return WIFSIGNALED(status) && WTERMSIG(status) == (keys ? otherwise : SIGSEGV);
 }
 
 static sigjmp_buf before;
@@ -55,7 +59,7 @@ static volatile sig_atomic_t caught;
 
 static void catch (int number)
 {
-	caught += number == SIGSEGV;
+	caught += number == SIGSEGV || keys;
 	siglongjmp(before, 1);
 }
 
@@ -69,6 +73,8 @@ static int survives(void)
 
 	sigaltstack(&alternate, NULL);
 	sigaction(SIGSEGV, &action, NULL);
+	if (keys)
+		sigaction(SIGILL, &action, NULL);
 	for (volatile int i = 0; i < 20; i++)
 		if (!sigsetjmp(before, 1))
 			traps[i % 3]();
@@ -95,11 +101,12 @@ int main(int argc, char **argv)
 {
 	int failed = 0;
 
+	keys = argc > 2 && !strcmp(argv[argc - 2], "keys");
 	near_bottom =
 		argc > 1 ? strtoull(argv[argc - 1], NULL, 16) + 512 : 0; /* above the red zone */
-	failed |= result("undefined", killed(trap_undefined));
-	failed |= result("page-fault", killed(trap_page_fault));
-	failed |= result("system-call", killed(trap_system_call));
+	failed |= result("undefined", killed(trap_undefined, SIGILL));
+	failed |= result("page-fault", killed(trap_page_fault, SIGSEGV));
+	failed |= result("system-call", killed(trap_system_call, SIGILL));
 	failed |= result("caught", survives_in_child());
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);

@@ -89,9 +89,10 @@ static uint32_t oracle(uint32_t nr, const uint64_t *args)
 	case 1:
 		yes = (uint32_t)args[0] == 1 || (uint32_t)args[0] == 2;
 		break;
-	case 10: /* mprotect, munmap, restart_syscall, exit_group, pkey_mprotect */
+	case 10: /* mprotect, munmap, restart_syscall, exit_group, pkey_mprotect, sigaltstack */
 	case 11:
 	case 329:
+	case 131:
 	case 219:
 	case 231:
 	case 39: /* getpid, getppid, wait4 */
