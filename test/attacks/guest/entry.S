@@ -83,6 +83,54 @@ gadget_immediate:
 	ret
 	.balign	4096
 
+/* long load_and_call(at): what is there, loaded directly in front of a system call, by a long
+ * instruction: the jump in its place has prefixes. 0f ae stands in front of them. */
+	.globl	load_and_call, load_tail, load_site
+load_and_call:
+	.fill	64, 1, 0x90		# code to fall into step with
+	movl	$39, %eax		# getpid
+	.byte	0xb9, 0, 0		# movl $0xae0f0000, %ecx
+load_tail:
+	.byte	0x0f, 0xae
+load_site:
+	.byte	0x48, 0x8b, 0xbf	# movq 0(%rdi), %rdi
+	.long	0
+	syscall
+	movq	%rdi, %rax
+	ret
+
+/* long NAME(descriptor): read(), as glibc has it. The displacement in the comparison becomes
+ * less by 6 in a trampoline. Whoever comes to the jump with ZF has its rights told. */
+	.macro	comparison name, site, displacement
+	.balign	4096
+	.globl	\name, \site
+\name:
+	.fill	64, 1, 0x90
+\site:
+	.byte	0x80, 0x3d		# cmpb $0x90, displacement(%rip)
+	.long	\displacement
+	.byte	0x90
+	je	1f
+	xorl	%eax, %eax
+	syscall
+	ret
+1:	xorl	%ecx, %ecx
+	.byte	0x0f, 0x01, 0xee	# rdpkru
+	ret
+	.endm
+
+	comparison compare_and_call, compare_site, 0x40ef0115
+	comparison harmless_and_call, harmless_site, 0x40ed0115
+	.balign	4096
+
+/* uint32_t zero_and_call(at) */
+	.globl	zero_and_call
+zero_and_call:
+	xorl	%eax, %eax
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	jmp	*%rdi
+
 /* void jump(at, rax, rdi, rsi, rdx) */
 	.globl	jump
 jump:

@@ -42,9 +42,9 @@ enum { CLOSED = 10, OPEN, RIGHTS, UNABLE };
 struct target targets[TARGETS];
 int target_count;
 
-static uintptr_t secret; /* an address of the kernel's that applications must not read */
-static bool has_keys;	 /* does rdpkru work? */
-static uint32_t rights;	 /* PKRU as it should be */
+uintptr_t secret;
+bool has_keys;
+static uint32_t rights; /* PKRU as it should be */
 static volatile sig_atomic_t probing;
 
 /* --- judging ---------------------------------------------------------------------------- */
@@ -212,6 +212,7 @@ int main(int argc, char **argv)
 	try_targets(control);
 	for (size_t i = 0; i < gadget_count; i++)
 		attempt("gadget", gadgets[i].name, gadgets[i].run);
+	try_gates(control);
 	if (!control)
 		try_stacks();
 	for (size_t i = 0; i < state_count && !control; i++)

@@ -103,6 +103,7 @@ void try_works(void)
 	say("writes-to-itself", writes_to_itself());
 	say("writes-to-itself-elsewhere", writes_to_itself_elsewhere());
 	say("changes-often", changes_often());
+	say("gate-of-comparison", gate_of_comparison());
 	program("/jit");
 	program("/trace");
 }
