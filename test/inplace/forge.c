@@ -254,22 +254,53 @@ static void handler_without_signal(void)
 
 /* The host makes the report of it and answers, but with the trap flag set: one instruction
  * later, where the answer is the key if something was mapped for the last run. */
-static void step_through(void)
+static void report_stepped(uint64_t stack, uint64_t number, uint64_t info, uint64_t context)
 {
-	char *fresh = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	__asm__ volatile("movb $1, (%[fresh])\n\t"
-			 "movq %%rsp, %%rcx\n\t"
-			 "movl %%ss, %%edx\n\t"
-			 "pushq %%rdx\n\tpushq %%rcx\n\t"
+	__asm__ volatile("movl %%ss, %%ecx\n\t"
+			 "pushq %%rcx\n\tpushq %[stack]\n\t"
 			 "pushfq\n\torq $0x100, (%%rsp)\n\t"
-			 "movl %%cs, %%edx\n\t"
-			 "pushq %%rdx\n\tpushq %[site]\n\t"
-			 "xorl %%esi, %%esi\n\txorl %%edx, %%edx\n\t"
+			 "movl %%cs, %%ecx\n\t"
+			 "pushq %%rcx\n\tpushq %[site]\n\t"
 			 "iretq"
 			 :
-			 : [fresh] "b"(fresh), [site] "r"(report_site - SYSCALL), "a"(121), "D"(0)
-			 : "rcx", "rdx", "rsi", "memory");
+			 : [site] "r"(report_site - SYSCALL), [stack] "r"(stack), "a"(121),
+			   "D"(number), "S"(info), "d"(context)
+			 : "rcx", "memory");
+}
+
+static char *fresh_page(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void step_through(void)
+{
+	uint64_t here;
+
+	*(volatile char *)fresh_page() = 1;
+	report_stepped((uint64_t)&here, 0, 0, 0);
+}
+
+/* And with no room for the frame of that: the host kills the process, which has the key and
+ * changes to make. The application starts over. */
+#define NO_ROOM (STACK + 512)
+
+static void die_with_key(void)
+{
+	*(volatile char *)fresh_page() = 1;
+	report_stepped(NO_ROOM, 0, 0, 0);
+}
+
+/* The same behind a fault that it has made up, for which there is a page to map. */
+static void die_mapping(void)
+{
+	greg_t *registers = blank_frame();
+
+	registers[REG_RIP] = 0x1000;
+	registers[REG_TRAPNO] = 14;
+	registers[REG_ERR] = 6;
+	registers[REG_CR2] = (greg_t)fresh_page();
+	report_stepped(NO_ROOM, SIGSEGV, (uint64_t)&FRAME->info, (uint64_t)&FRAME->context);
 }
 
 /* --- memory of others ----------------------------------------------------------------------- */
@@ -348,6 +379,7 @@ static const struct {
 	ATTACK(read_shadow),	  ATTACK(read_areas),
 	ATTACK(write_command),	  ATTACK(write_code),
 	ATTACK(map_high),	  ATTACK(step_through),
+	ATTACK(die_mapping),	  {"die_with_key", die_with_key, true},
 };
 
 static void check(const char *name, int good)
