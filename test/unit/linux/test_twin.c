@@ -175,10 +175,8 @@ static void only_the_vmm_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(applications_trap),
-		cmocka_unit_test(memory_needs_the_key),
-		cmocka_unit_test(copies_are_read),
-		cmocka_unit_test(zygote_is_confined),
+		cmocka_unit_test(applications_trap), cmocka_unit_test(memory_needs_the_key),
+		cmocka_unit_test(copies_are_read),   cmocka_unit_test(zygote_is_confined),
 		cmocka_unit_test(only_the_vmm_goes),
 	};
 
