@@ -203,7 +203,8 @@ static void review(struct leaf *leaf, unsigned index, mword va)
 			forget(leaf, index, va);
 	} else if (*entry & MAY_WRITE && code_watched(*entry & PTE_ADDR)) {
 		*entry &= ~MAY_WRITE;
-		set_rights(va, PAGE_SIZE, *entry);
+		if (!protect_guest(va, PAGE_SIZE, *entry))
+			forget(leaf, index, va);
 	}
 }
 

@@ -27,18 +27,11 @@ struct batch {
 	struct piece pieces[PIECES];
 };
 
-/* What the kernel executes is looked at where it is mapped (kernel_code.c). */
-static bool maps_anew(const struct piece *piece)
-{
-	return !piece->rights || (shared->isolation == ISOLATION_KEYS && !is_user(piece->start) &&
-				  piece->rights & MAY_EXEC);
-}
-
 static void do_piece(const struct piece *piece)
 {
 	mword bytes = piece->end - piece->start;
 
-	if (maps_anew(piece) || !protect_guest(piece->start, bytes, piece->rights))
+	if (!piece->rights || !protect_guest(piece->start, bytes, piece->rights))
 		unmap_guest(piece->start, bytes);
 }
 
@@ -90,6 +83,12 @@ static bool same_guest_entry(uint64_t a, uint64_t b)
 	return !((a ^ b) & ~PTE_A);
 }
 
+/* What the kernel executes is looked at where it is mapped (kernel_code.c). */
+static bool maps_anew(mword va, uint64_t entry)
+{
+	return shared->isolation == ISOLATION_KEYS && !is_user(va) && entry & MAY_EXEC;
+}
+
 static void compare_page(struct leaf *leaf, unsigned index, mword va, struct batch *batch)
 {
 	uint64_t had = leaf->page[index].entry;
@@ -97,6 +96,8 @@ static void compare_page(struct leaf *leaf, unsigned index, mword va, struct bat
 
 	if (now == had)
 		return;
+	if (maps_anew(va, now))
+		now = 0;
 	batch_add(batch, va, PAGE_SIZE, now & RIGHTS);
 	leaf->page[index].entry = now;
 	if (!now)
