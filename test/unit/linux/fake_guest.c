@@ -2,7 +2,7 @@
 /* fake_guest.h explains. */
 #include "test/unit/linux/fake_guest.h"
 
-#include "backends/linux/private.h"
+#include "backends/linux/shadow.h"
 #include "test/unit/linux/fake_host.h"
 #include "vmm/memory.h"
 #include "vmm/mmu.h"
@@ -59,6 +59,30 @@ bool touch(mword va, mword access)
 		return false;
 	assert_true(shadow_fill(gva(va), &translation, access & ACCESS_WRITE));
 	return true;
+}
+
+#define LEAVES_MOST 256 /* all of them are 34 MB */
+
+static void swap(void *one, void *other, size_t bytes)
+{
+	static uint8_t kept[sizeof(struct leaf) * LEAVES_MOST];
+
+	assert_true(bytes <= sizeof(kept));
+	memcpy(kept, one, bytes);
+	memcpy(one, other, bytes);
+	memcpy(other, kept, bytes);
+}
+
+/* The lowest leaves are taken first. */
+void fake_swap(struct shadow_tables *running, struct shadow_tables *asleep)
+{
+	size_t behind = offsetof(struct shadow_tables, free_leaf);
+
+	assert_true(LEAVES - running->free_leaves <= LEAVES_MOST);
+	assert_true(LEAVES - asleep->free_leaves <= LEAVES_MOST);
+	swap(running->half, asleep->half, sizeof(running->half));
+	swap(running->leaves, asleep->leaves, sizeof(struct leaf) * LEAVES_MOST);
+	swap((uint8_t *)running + behind, (uint8_t *)asleep + behind, sizeof(*running) - behind);
 }
 
 int rights_of(mword va)

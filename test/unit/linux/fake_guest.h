@@ -22,6 +22,10 @@ uint64_t *fake_entry(mword va, unsigned shift);
 /* An access as the hardware would see it. false: the guest has a page fault. */
 bool touch(mword va, mword access);
 
+/* Another process of the machine gets its turn: its tables for those of the one that had it. */
+struct shadow_tables;
+void fake_swap(struct shadow_tables *running, struct shadow_tables *asleep);
+
 int rights_of(mword va); /* PROT_*, of the host's mapping; -1: none */
 
 #endif

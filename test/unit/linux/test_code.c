@@ -103,11 +103,7 @@ static int setup(void **state)
 
 static void take_turns(void)
 {
-	static struct shadow_tables other;
-
-	memcpy(&other, &tables, sizeof(tables));
-	memcpy(&tables, &asleep, sizeof(tables));
-	memcpy(&asleep, &other, sizeof(tables));
+	fake_swap(&tables, &asleep);
 	fake_process = fake_process == &processes[0] ? &processes[1] : &processes[0];
 	space_replay();
 	shadow_catch_up();
@@ -461,7 +457,7 @@ static void act(unsigned n)
 		write_something(va);
 		break;
 	case 2:
-		if (rand() % 20 == 0) /* moves 100 MB */
+		if (rand() % 4 == 0)
 			take_turns();
 		break;
 	case 3:

@@ -265,11 +265,7 @@ static void assert_sound(void)
 
 static void take_turns(void)
 {
-	static struct shadow_tables other;
-
-	memcpy(&other, &tables, sizeof(tables));
-	memcpy(&tables, &asleep, sizeof(tables));
-	memcpy(&asleep, &other, sizeof(tables));
+	fake_swap(&tables, &asleep);
 	fake_process = fake_process == &processes[0] ? &processes[1] : &processes[0];
 	space_replay();
 	shadow_catch_up();

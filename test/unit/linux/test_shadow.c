@@ -290,11 +290,7 @@ static void any_order(void **state)
 
 static void take_turns(void)
 {
-	static struct shadow_tables other;
-
-	memcpy(&other, &tables, sizeof(tables));
-	memcpy(&tables, &asleep, sizeof(tables));
-	memcpy(&asleep, &other, sizeof(tables));
+	fake_swap(&tables, &asleep);
 	fake_process = &processes[fake_process == processes];
 	space_replay();
 	shadow_flush_user();
