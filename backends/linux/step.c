@@ -2,7 +2,7 @@
 /* A page that must not be executable (code.h) is, for one instruction that was looked
  * at, with the trap flag set. It is neither WRPKRU, which is undefined on the guest's
  * processor, nor XRSTOR, nor one that the trap flag would show in (pushf) or that puts
- * the trap off (mov ss): these are emulated. Whatever happens next, the page is closed
+ * the trap off (mov ss, xbegin): these are emulated. Whatever happens next, the page is closed
  * before anything else of the guest's runs; until then no interrupt is delivered, as
  * behind `sti`: the trap flag is not the guest's and must not be seen in a frame.
  *
@@ -37,17 +37,38 @@ static bool is_prefix(uint8_t byte)
 }
 
 /* What stands at the instruction pointer. Bytes that are not there cannot be executed. */
-static enum scan_kind what(void)
-{
-	uint8_t bytes[INSN_MAX + 3] = {0};
-	unsigned at = 0;
+struct bytes {
+	uint8_t byte[INSN_MAX + 6]; /* the longest that is looked for, behind prefixes only */
+	unsigned opcode;	    /* index */
+	bool short_operand;
+};
 
+static void fetch(struct bytes *bytes)
+{
+	*bytes = (struct bytes){0};
 	for (unsigned i = 0; i < INSN_MAX; i++)
-		if (!guest_peek(gva(vcpu.regs.rip + i), &bytes[i], 1))
+		if (!guest_peek(gva(vcpu.regs.rip + i), &bytes->byte[i], 1))
 			break;
-	while (at < INSN_MAX && is_prefix(bytes[at]))
-		at++;
-	return scan_at(bytes + at);
+	for (; bytes->opcode < INSN_MAX && is_prefix(bytes->byte[bytes->opcode]); bytes->opcode++)
+		bytes->short_operand |= bytes->byte[bytes->opcode] == 0x66;
+}
+
+/* A transaction that the trap flag aborts goes on at another instruction, and that one is
+ * executed before the trap comes. So it aborts at once, which it may do at any time: no
+ * reason in eax, to the address relative to the next instruction (SDM 2, XBEGIN). */
+static bool transaction(const struct bytes *bytes)
+{
+	const uint8_t *at = bytes->byte + bytes->opcode;
+	unsigned size = bytes->short_operand ? sizeof(int16_t) : sizeof(int32_t);
+	int32_t to = 0;
+
+	if (at[0] != 0xc7 || at[1] != 0xf8)
+		return false;
+	__builtin_memcpy((uint8_t *)&to + sizeof(to) - size, at + 2, size);
+	to >>= 8 * (sizeof(to) - size);
+	vcpu.regs.rip += bytes->opcode + 2 + size + (mword)(int64_t)to;
+	vcpu.regs.gpr[RAX] = 0;
+	return true;
 }
 
 static void open(mword va)
@@ -59,14 +80,16 @@ static void open(mword va)
 static void begin(void)
 {
 	mword rip = vcpu.regs.rip, last = rip + INSN_MAX - 1;
+	enum scan_kind kind;
+	struct bytes bytes;
 
-	enum scan_kind kind = what();
-
+	fetch(&bytes);
+	kind = scan_at(bytes.byte + bytes.opcode);
 	if (kind == SCAN_WRPKRU) {
 		trap_raise(VECTOR_UD, 0);
 		return;
 	}
-	if (vmm_application_instruction())
+	if (vmm_application_instruction() || transaction(&bytes))
 		return;
 	if (kind == SCAN_XRSTOR) {
 		trap_raise(VECTOR_UD, 0);

@@ -286,6 +286,32 @@ static void writers(void **state)
 	}
 }
 
+/* A trap flag aborts a transaction, and the trap comes one instruction too late. */
+static void transactions_abort(void **state)
+{
+	static const struct {
+		const char *bytes;
+		unsigned length;
+		mword to;
+	} with[] = {
+		{"\xc7\xf8\x10\x00\x00\x00", 6, CODE + 0x116},
+		{"\xc7\xf8\xf0\xff\xff\xff", 6, CODE + 0xf6},
+		{"\x66\xc7\xf8\x00\x80", 5, CODE + 0x105 - 0x8000},
+		{"\x48\xc7\xf8\x00\x00\x00\x7f", 7, CODE + 0x107 + 0x7f000000},
+		{"\x66\x2e\xc7\xf8\x02\x00", 6, CODE + 0x108},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		vcpu.regs.gpr[RAX] = 5;
+		fetch(CODE + 0x100, with[i].bytes, with[i].length);
+		assert_int_equal(vcpu.regs.rip, with[i].to);
+		assert_int_equal(vcpu.regs.gpr[RAX], 0);
+		assert_int_equal(vcpu.regs.rflags & FLAG_TF, 0);
+		assert_int_equal(open_pages(), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup(cut_off, setup),
 		cmocka_unit_test_setup(only_where_it_must, setup),
 		cmocka_unit_test_setup(writers, setup),
+		cmocka_unit_test_setup(transactions_abort, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
