@@ -249,6 +249,7 @@ bool code_open(mword va)
 	    (translation.address.v & PAGE_MASK) >= guest_memory.size)
 		return false;
 	entry = entry_for(&translation, translation.address.v & PAGE_MASK);
+	shadow_drop_large(va);
 	return map_guest(va & PAGE_MASK, PAGE_SIZE, entry | MAY_EXEC, MAP_POPULATE);
 }
 

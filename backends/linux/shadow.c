@@ -27,11 +27,9 @@
 
 #include <linux/mman.h>
 
-#define FILL_MOST 16	  /* pages around a fault that are mapped with it */
-#define RUN_MOST  BIT(30) /* bytes mapped at once where the guest has large pages */
+#define FILL_MOST 16 /* pages around a fault that are mapped with it */
 
-/* Addresses that guest translations may be shown at: not the VMM's, not the host's. */
-static bool may_map(mword va)
+bool shadow_may_map(mword va)
 {
 	return is_user(va) || (va >= LAYOUT_KERNEL && va < LAYOUT_VMM) ||
 	       (va >= LAYOUT_VMM_END && va < LAYOUT_GUEST_END);
@@ -209,50 +207,14 @@ static bool fill_code(mword va, const struct translation *translation, bool writ
 	return true;
 }
 
-static bool large_neighbour(mword va, uint64_t frame, uint64_t rights)
-{
-	struct translation next;
-
-	if (!may_map(va) || frame + BLOCK_SIZE > guest_memory.size || !mmu_probe(gva(va), &next))
-		return false;
-	if (next.shift == PAGE_SHIFT || entry_for(&next, 0) != rights)
-		return false;
-	return (next.address.v & ~(BLOCK_SIZE - 1)) == frame;
-}
-
-static void mark_large(mword va, uint64_t entry)
-{
-	struct block *block = block_make(va);
-
-	block_forget(block);
-	block->large = entry;
-}
-
-/* 2 MiB, and as much behind it as the guest maps on with large pages: all
- * memory that the kernel maps linearly becomes a few host mappings. */
-static bool fill_large(mword va, const struct translation *translation)
-{
-	uint64_t frame = translation->address.v & ~(BLOCK_SIZE - 1);
-	uint64_t rights = entry_for(translation, 0), bytes = BLOCK_SIZE;
-
-	va &= ~(BLOCK_SIZE - 1);
-	while (bytes < RUN_MOST && large_neighbour(va + bytes, frame + bytes, rights))
-		bytes += BLOCK_SIZE;
-	if (!map_guest(va, bytes, frame | rights, 0))
-		return false;
-	for (uint64_t at = 0; at < bytes; at += BLOCK_SIZE)
-		mark_large(va + at, (frame + at) | rights);
-	shadow_protect_run(va, frame | rights, bytes);
-	code_protect(va, bytes, frame | rights);
-	return true;
-}
-
 /* Is this page remembered as mapped just so? */
 static bool is_mapped(mword va, uint64_t entry)
 {
 	const struct leaf *leaf = leaf_with(va);
 
-	return leaf && (leaf->page[page_index(va)].entry & ~SHOWS_COPY) == entry;
+	if (!leaf)
+		return shadow_large_entry(va) == entry;
+	return (leaf->page[page_index(va)].entry & ~SHOWS_COPY) == entry;
 }
 
 /* What the fault needs was mapped already. Once that may be: another process of the
@@ -274,10 +236,12 @@ static bool makes_progress(mword va, uint64_t entry)
 static bool fill(mword va, const struct translation *translation, bool write)
 {
 	uint64_t frame = translation->address.v & PAGE_MASK;
-	uint64_t block_frame = translation->address.v & ~(BLOCK_SIZE - 1);
+	bool code = code_frames && is_user(va) && translation->executable;
+	bool large = translation->shift > PAGE_SHIFT && !code &&
+		     (frame | (BLOCK_SIZE - 1)) < guest_memory.size;
 	const struct copy *copy;
 
-	if (!may_map(va))
+	if (!shadow_may_map(va))
 		end_machine(END_GUEST, 0, "the guest maps memory at the VMM's addresses");
 	if (shadow->mappings > MAPPINGS_MOST)
 		evict_user();
@@ -287,13 +251,17 @@ static bool fill(mword va, const struct translation *translation, bool write)
 		fill_open_bus(va, translation, write);
 		return true;
 	}
-	if (code_frames && is_user(va) && translation->executable) {
+	if (translation->shift > (large ? BLOCK_SHIFT : PAGE_SHIFT))
+		shadow_note_pieces(va, translation->shift);
+	if (!large)
+		shadow_drop_large(va);
+	if (code) {
 		shadow_give_way(va, PAGE_SIZE);
 		return fill_code(va, translation, write);
 	}
-	if (translation->shift > PAGE_SHIFT && block_frame + BLOCK_SIZE <= guest_memory.size) {
+	if (large) {
 		shadow_give_way(va & ~(BLOCK_SIZE - 1), BLOCK_SIZE);
-		return (write && shadow_unprotect(va, translation)) || fill_large(va, translation);
+		return shadow_fill_large(va, translation, write);
 	}
 	shadow_give_way(va, PAGE_SIZE);
 	copy = shadow_copy_for(va, translation);
@@ -360,7 +328,7 @@ void shadow_prefill(gva_t va)
 
 	if (!is_user(va.v) || !mmu_probe(va, &translation) || !(translation.entry & PTE_A))
 		return;
-	if (translation.shift != PAGE_SHIFT || !translation.user ||
+	if (!translation.user ||
 	    (translation.address.v & PAGE_MASK) + PAGE_SIZE > guest_memory.size)
 		return;
 	shadow_choose(va);

@@ -38,7 +38,7 @@ struct leaf {
 struct block {
 	uint64_t number; /* address >> BLOCK_SHIFT */
 	uint64_t large;	 /* entry of one 2 MiB mapping, or 0 */
-	uint32_t leaf;	 /* index + 1, or 0 */
+	uint32_t leaf;	 /* index + 1, or 0; then nothing is large */
 };
 
 /* Dense, for comparing all of them; found by address through the hash. */
@@ -46,6 +46,7 @@ struct half {
 	uint32_t count;
 	struct block blocks[BLOCKS];
 	uint16_t hash[HASH_SLOTS]; /* index + 1; small, for all of it is touched in time */
+	mword pieces, pieces_end;  /* see shadow_note_pieces() */
 };
 _Static_assert(BLOCKS < UINT16_MAX, "an index and one more fits");
 
@@ -142,7 +143,26 @@ bool shadow_unprotect(mword va, const struct translation *translation);
 /* The guest maps something here: are the gates' pointers in the way? */
 void shadow_give_way(mword va, uint64_t bytes);
 
+/* --- shadow_large.c -------------------------------------------------------------- */
+
+/* A fault in a large page of the guest's. false: the host cannot map there. */
+bool shadow_fill_large(mword va, const struct translation *translation, bool write);
+
+/* What is mapped at `va` with a large page, as a page's entry; 0: nothing is. */
+uint64_t shadow_large_entry(mword va);
+
+/* Before a page at `va` is mapped by itself: a block has a large mapping or a leaf. */
+void shadow_drop_large(mword va);
+
+/* The guest's page of 1 << shift bytes is mapped in several pieces, all of which one invlpg
+ * drops: those of 1 GiB, and where applications execute (code.h). */
+void shadow_note_pieces(mword va, unsigned shift);
+bool shadow_in_pieces(mword va); /* perhaps */
+
 /* --- shadow.c -------------------------------------------------------------------- */
+
+/* Addresses that guest translations may be shown at: not the VMM's, not the host's. */
+bool shadow_may_map(mword va);
 
 /* For an access of the guest's at `va`: whose tables are in hand until shadow = shadow_own. */
 void shadow_choose(gva_t va);

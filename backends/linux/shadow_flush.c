@@ -104,19 +104,35 @@ static void compare_page(struct leaf *leaf, unsigned index, mword va, struct bat
 		leaf->used[index / 64] &= ~BIT(index % 64);
 }
 
+/* Less is allowed: it becomes read-only, as by a fork, or goes. Rights to write are not for all
+ * of its frames (shadow_large.c). */
+static void compare_large(struct block *block, struct batch *batch)
+{
+	mword va = block_address(block);
+	uint64_t guest, now = allowed_now(va, block->large, true, &guest);
+
+	if (now == block->large)
+		return;
+	if (now & MAY_WRITE || maps_anew(va, now))
+		now = 0;
+	batch_add(batch, va, BLOCK_SIZE, now & RIGHTS);
+	if (now & RIGHTS)
+		block->large = now;
+	else
+		block_forget(block);
+}
+
 /* false: nothing of the block is left. */
 static bool compare_block(struct block *block, struct batch *batch)
 {
 	mword va = block_address(block);
 	struct page_table table;
 	struct leaf *leaf;
-	uint64_t left = 0, guest;
+	uint64_t left = 0;
 	bool known;
 
-	if (block->large && allowed_now(va, block->large, true, &guest) != block->large) {
-		batch_add(batch, va, BLOCK_SIZE, 0);
-		block->large = 0;
-	}
+	if (block->large)
+		compare_large(block, batch);
 	if (!block->leaf)
 		return block->large;
 	leaf = leaf_of(block);
@@ -135,7 +151,7 @@ static bool compare_block(struct block *block, struct batch *batch)
 		left |= leaf->used[word];
 	}
 	leaf->path = table.path;
-	return left || block->large;
+	return left;
 }
 
 /* An address space that the guest has cleared goes with one call. */
@@ -162,6 +178,10 @@ static void compare_one(mword va)
 	struct leaf *leaf = leaf_with(va);
 	struct batch batch;
 
+	if (shadow_in_pieces(va)) {
+		compare_half(is_user(va));
+		return;
+	}
 	batch.count = 0;
 	if (block && block->large)
 		compare_block(block, &batch);

@@ -126,16 +126,23 @@ static void drop_user(void)
 	shadow->pointers = false;
 }
 
+/* Nor are they the same applications afterwards. */
+static void leave_user(void)
+{
+	drop_user();
+	shadow->half[true].pieces = shadow->half[true].pieces_end = 0;
+}
+
 void shadow_drop_twin(void)
 {
 	shadow = shadow_twin;
-	drop_user();
+	leave_user();
 	shadow = shadow_own;
 }
 
 void shadow_drop_user(void)
 {
-	drop_user();
+	leave_user();
 	if (has_twin())
 		shadow_drop_twin();
 }

@@ -75,6 +75,7 @@ long fake_host_call(long nr, long a, long b, long c, long d, long e, long f)
 	case __NR_mmap:
 		fake_calls.maps++;
 		assert_int_equal(d & ~MAP_POPULATE, MAP_SHARED | MAP_FIXED);
+		fake_calls.populated += d & MAP_POPULATE ? (uint64_t)b : 0;
 		map((mword)a, (uint64_t)b, (int)c, (int)e, (uint64_t)f);
 		return a;
 	case __NR_munmap:
@@ -131,28 +132,28 @@ void keys_protect(mword va, uint64_t bytes, int protection)
 }
 
 /* What waits for the twin is done at once. */
-static void in_twin(long nr, mword va, uint64_t bytes, int protection, int file, uint64_t offset)
+static void in_twin(long nr, mword va, uint64_t bytes, int protection, int flags, int file,
+		    uint64_t offset)
 {
 	struct fake_process *own = fake_process;
 
 	fake_process = &fake_twin;
-	fake_host_call(nr, (long)va, (long)bytes, protection, MAP_SHARED | MAP_FIXED, file,
+	fake_host_call(nr, (long)va, (long)bytes, protection, MAP_SHARED | MAP_FIXED | flags, file,
 		       (long)offset);
 	fake_process = own;
 }
 
 void twin_map(mword va, uint64_t bytes, int protection, int flags, int file, uint64_t offset)
 {
-	(void)flags;
-	in_twin(__NR_mmap, va, bytes, protection, file, offset);
+	in_twin(__NR_mmap, va, bytes, protection, flags, file, offset);
 }
 
 void twin_protect(mword va, uint64_t bytes, int protection)
 {
-	in_twin(__NR_mprotect, va, bytes, protection, 0, 0);
+	in_twin(__NR_mprotect, va, bytes, protection, 0, 0, 0);
 }
 
 void twin_unmap(mword va, uint64_t bytes)
 {
-	in_twin(__NR_munmap, va, bytes, 0, 0, 0);
+	in_twin(__NR_munmap, va, bytes, 0, 0, 0, 0);
 }

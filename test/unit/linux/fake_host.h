@@ -24,6 +24,7 @@ struct fake_process {
 
 struct fake_calls {
 	unsigned maps, unmaps, protects;
+	uint64_t populated; /* bytes */
 };
 
 extern struct fake_process *fake_process; /* the one that calls */

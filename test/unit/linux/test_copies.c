@@ -300,7 +300,7 @@ static void step(unsigned n)
 	static const uint64_t code[] = {0, TEXT, TEXT, TEXT | PTE_D, TEXT | PTE_W, TEXT | PTE_NX};
 	struct copy *copy = copies_find(frame(n));
 
-	switch (rand() % 8) {
+	switch (rand() % 9) {
 	case 0:
 		guest_maps(CODE, n, code[rand() % 6]);
 		shadow_flush_page(gva(page(CODE, n)));
@@ -327,6 +327,10 @@ static void step(unsigned n)
 		break;
 	case 6:
 		take_turns();
+		break;
+	case 7:
+		*fake_entry(page(LINEAR, n), BLOCK_SHIFT) ^= rand() % 2 ? PTE_W : PTE_NX;
+		shadow_flush_kernel();
 		break;
 	default:
 		touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH);
