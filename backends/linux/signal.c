@@ -174,6 +174,13 @@ static void system_call(void)
 	}
 }
 
+/* The host tells faults of stack segments (#SS: also a stack pointer that is not canonical)
+ * and alignment checks by SIGBUS as well. */
+static bool lacks_memory(void)
+{
+	return event.number == SIGBUS && event.code != SI_KERNEL && event.code != BUS_ADRALN;
+}
+
 /* The second part: vcpu.regs and `event` say all. */
 void signal_guest(void)
 {
@@ -192,7 +199,7 @@ void signal_guest(void)
 		system_call();
 		return;
 	}
-	if (event.number == SIGBUS && event.trap != VECTOR_AC)
+	if (lacks_memory())
 		end_machine(END_HOST, 0, "no host memory behind guest memory (SIGBUS)");
 	if (stepped)
 		return;

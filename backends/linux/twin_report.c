@@ -108,7 +108,7 @@ static int check_exception(int number, struct sigcontext *at)
 		at->cr2 = at->rip;
 	}
 	if (at->trapno >= 32 || !(EXCEPTIONS >> at->trapno & 1) ||
-	    (number == SIGBUS && at->trapno != VECTOR_AC))
+	    (number == SIGBUS && at->trapno == VECTOR_PF)) /* no host memory */
 		as_fault(at, VECTOR_GP, 0);
 	if (at->trapno == VECTOR_PF)
 		at->err = (at->err & (PF_PRESENT | ACCESS_WRITE | ACCESS_FETCH)) | ACCESS_USER;

@@ -124,6 +124,20 @@ static int do_step(void *unused)
 	return unused != NULL;
 }
 
+static int do_push_nowhere(void *unused)
+{
+	__asm__ volatile("movq %0, %%rsp\n\tpushq %%rax" ::"r"(0x8000000000000000));
+	return unused != NULL;
+}
+
+/* The processor raises #SS for a stack pointer that is not canonical, QEMU #GP. */
+static int check_stack_fault(void)
+{
+	int status = in_child(do_push_nowhere, NULL);
+
+	return WIFSIGNALED(status) && (WTERMSIG(status) == SIGBUS || WTERMSIG(status) == SIGSEGV);
+}
+
 static int check_faults(void)
 {
 	static const struct {
@@ -140,7 +154,7 @@ static int check_faults(void)
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != faults[i].signal)
 			return 0;
 	}
-	return 1;
+	return check_stack_fault();
 }
 
 static int check_mmap(void)
