@@ -36,4 +36,9 @@ enum frame_who frame_interruption(struct sigcontext *at, bool application);
  * gave; `at` goes on behind it. */
 enum frame_who frame_exception(struct sigcontext *at, bool application);
 
+/* The exception that signal `number` tells of, in at->trapno. The host has none for some, such
+ * as for a tile instruction that it was not asked to allow: then the frame has that of an
+ * earlier signal. */
+void frame_set_trap(int number, struct sigcontext *at);
+
 #endif

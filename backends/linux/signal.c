@@ -246,9 +246,11 @@ static void bug(int number, const struct sigcontext *at)
 
 static int exception(int number, struct sigcontext *at, bool application)
 {
-	enum frame_who who = frame_exception(at, application);
+	enum frame_who who;
 	bool resume = false;
 
+	frame_set_trap(number, at);
+	who = frame_exception(at, application);
 	if (who == FRAME_STUB)
 		return stub_fault(at);
 	if (who == FRAME_VMM)

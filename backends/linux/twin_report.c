@@ -6,6 +6,7 @@
  * the floating-point state such that loading it is no fault of this process. Nothing in
  * the area changes until the report is answered.
  */
+#include "backends/linux/frame.h"
 #include "backends/linux/host.h"
 #include "backends/linux/private.h"
 #include "backends/linux/twin.h"
@@ -103,6 +104,7 @@ static int check_exception(int number, struct sigcontext *at)
 {
 	if (number == SIGUSR1 || number == SIGSYS)
 		return number;
+	frame_set_trap(number, at);
 	if (at->rip >= LAYOUT_USER_END && (at->rip & PAGE_MASK) != VSYSCALL_PAGE) {
 		as_fault(at, VECTOR_PF, ACCESS_FETCH);
 		at->cr2 = at->rip;

@@ -209,6 +209,34 @@ static void out_without_keys(void **state)
 	}
 }
 
+/* A signal that the host has no exception for comes with an earlier one's. */
+static void stale_traps(void **state)
+{
+	static const struct {
+		int number;
+		unsigned has, gets;
+	} with[] = {
+		{SIGSEGV, VECTOR_PF, VECTOR_PF}, {SIGSEGV, VECTOR_GP, VECTOR_GP},
+		{SIGSEGV, VECTOR_UD, VECTOR_GP}, {SIGSEGV, 32, VECTOR_GP},
+		{SIGBUS, VECTOR_SS, VECTOR_SS},	 {SIGBUS, VECTOR_AC, VECTOR_AC},
+		{SIGBUS, VECTOR_PF, VECTOR_PF},	 {SIGBUS, VECTOR_UD, VECTOR_GP},
+		{SIGFPE, VECTOR_DE, VECTOR_DE},	 {SIGFPE, VECTOR_PF, VECTOR_XM},
+		{SIGILL, VECTOR_UD, VECTOR_UD},	 {SIGILL, VECTOR_PF, VECTOR_UD},
+		{SIGILL, VECTOR_DB, VECTOR_UD},	 {SIGTRAP, VECTOR_BP, VECTOR_BP},
+		{SIGTRAP, VECTOR_DB, VECTOR_DB}, {SIGTRAP, VECTOR_PF, VECTOR_DB},
+		{SIGSYS, VECTOR_PF, VECTOR_PF},	 {SIGUSR1, VECTOR_PF, VECTOR_PF},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		struct sigcontext at = {.trapno = with[i].has, .err = 6};
+
+		frame_set_trap(with[i].number, &at);
+		assert_int_equal(at.trapno, with[i].gets);
+		assert_int_equal(at.err, with[i].has == with[i].gets ? 6 : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +245,7 @@ int main(void)
 		cmocka_unit_test_setup(out_without_interruption, doors_reset),
 		cmocka_unit_test_setup(out_interrupted_anywhere, doors_reset),
 		cmocka_unit_test_setup(out_without_keys, doors_reset),
+		cmocka_unit_test(stale_traps),
 	};
 
 	return cmocka_run_group_tests(tests, machine_setup, NULL);
