@@ -39,6 +39,7 @@ static bool is_prefix(uint8_t byte)
 /* What stands at the instruction pointer. Bytes that are not there cannot be executed. */
 struct bytes {
 	uint8_t byte[INSN_MAX + 6]; /* the longest that is looked for, behind prefixes only */
+	unsigned count;		    /* that are there */
 	unsigned opcode;	    /* index */
 	bool short_operand;
 };
@@ -46,11 +47,13 @@ struct bytes {
 static void fetch(struct bytes *bytes)
 {
 	*bytes = (struct bytes){0};
-	for (unsigned i = 0; i < INSN_MAX; i++)
-		if (!guest_peek(gva(vcpu.regs.rip + i), &bytes->byte[i], 1))
-			break;
+	while (bytes->count < INSN_MAX &&
+	       guest_peek(gva(vcpu.regs.rip + bytes->count), &bytes->byte[bytes->count], 1))
+		bytes->count++;
 	for (; bytes->opcode < INSN_MAX && is_prefix(bytes->byte[bytes->opcode]); bytes->opcode++)
 		bytes->short_operand |= bytes->byte[bytes->opcode] == 0x66;
+	if (bytes->opcode && (bytes->byte[bytes->opcode - 1] & 0xf8) == 0x48)
+		bytes->short_operand = false; /* REX.W */
 }
 
 /* A transaction that the trap flag aborts goes on at another instruction, and that one is
@@ -62,7 +65,7 @@ static bool transaction(const struct bytes *bytes)
 	unsigned size = bytes->short_operand ? sizeof(int16_t) : sizeof(int32_t);
 	int32_t to = 0;
 
-	if (at[0] != 0xc7 || at[1] != 0xf8)
+	if (at[0] != 0xc7 || at[1] != 0xf8 || bytes->opcode + 2 + size > bytes->count)
 		return false;
 	__builtin_memcpy((uint8_t *)&to + sizeof(to) - size, at + 2, size);
 	to >>= 8 * (sizeof(to) - size);

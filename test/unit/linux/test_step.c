@@ -299,6 +299,8 @@ static void transactions_abort(void **state)
 		{"\x66\xc7\xf8\x00\x80", 5, CODE + 0x105 - 0x8000},
 		{"\x48\xc7\xf8\x00\x00\x00\x7f", 7, CODE + 0x107 + 0x7f000000},
 		{"\x66\x2e\xc7\xf8\x02\x00", 6, CODE + 0x108},
+		{"\x66\x48\xc7\xf8\x00\x00\x00\x7f", 8, CODE + 0x108 + 0x7f000000},
+		{"\x48\x66\xc7\xf8\x02\x00", 6, CODE + 0x108},
 	};
 
 	(void)state;
@@ -310,6 +312,10 @@ static void transactions_abort(void **state)
 		assert_int_equal(vcpu.regs.rflags & FLAG_TF, 0);
 		assert_int_equal(open_pages(), 0);
 	}
+	mapped = 1; /* the rest of it faults */
+	fetch(CODE + PAGE_SIZE - 5, "\xc7\xf8\x02\x00\x00", 5);
+	assert_stepping(1);
+	step_end(true);
 }
 
 int main(void)
