@@ -25,6 +25,7 @@ struct shared *const shared = (struct shared *)LAYOUT_SHARED;
 struct shadow_tables *shadow PRIVATE;
 struct shadow_tables *const shadow_own = (struct shadow_tables *)LAYOUT_SHADOW;
 struct shadow_tables *const shadow_twin = (struct shadow_tables *)LAYOUT_SHADOW_TWIN;
+uint8_t *const twin_areas = (uint8_t *)LAYOUT_TWINS;
 
 extern char vmm_data_start[], vmm_data_end[];
 

@@ -55,7 +55,7 @@ static uint32_t mine(void)
 
 static uint8_t *area(void)
 {
-	return (uint8_t *)LAYOUT_TWINS + (uint64_t)mine() * TWIN_AREA_BYTES;
+	return twin_areas + (uint64_t)mine() * TWIN_AREA_BYTES;
 }
 
 static struct twin_command *command(void)

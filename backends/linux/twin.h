@@ -81,6 +81,8 @@ extern const struct twin_code {
  * it changes its mappings. Returns the program's length, 0 if there is no room. */
 unsigned twin_filter_build(uint64_t key, struct sock_filter out[FILTER_MOST]);
 
+extern uint8_t *const twin_areas; /* of all, at a fixed address */
+
 /* twin.c */
 bool twin_changes(void); /* of its mappings wait for its next run */
 void twin_changed(void); /* they are made */

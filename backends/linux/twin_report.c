@@ -46,8 +46,8 @@ static const void *in_area(uint64_t at, uint64_t length, uint64_t alignment)
 
 	if (at % alignment || offset >= TWIN_STACK_BYTES || length > TWIN_STACK_BYTES - offset)
 		return NULL;
-	return (const uint8_t *)LAYOUT_TWINS + (uint64_t)(host_self - 1) * TWIN_AREA_BYTES +
-	       TWIN_COMMAND_BYTES + offset;
+	return twin_areas + (uint64_t)(host_self - 1) * TWIN_AREA_BYTES + TWIN_COMMAND_BYTES +
+	       offset;
 }
 
 /* --- floating point ------------------------------------------------------------------- */
