@@ -99,6 +99,18 @@ static void forge_segments(int number, siginfo_t *info, void *context)
 			uc->uc_mcontext.gregs[REG_RIP] = (greg_t)targets[i].at;
 }
 
+/* Of the local descriptor table, where there is nothing: Linux returns to such a stack segment by
+ * a stack of its own, and knows a fault there by its address. */
+static void forge_local_stack(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	(void)number;
+	(void)info;
+	uc->uc_flags |= 6; /* UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
+	((uint16_t *)&uc->uc_mcontext.gregs[REG_CSGSFS])[3] = 7;
+}
+
 static void with_handler(void (*handler)(int, siginfo_t *, void *))
 {
 	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
@@ -120,6 +132,11 @@ static void frame_initial(void)
 static void frame_segments(void)
 {
 	with_handler(forge_segments);
+}
+
+static __attribute__((unused)) void frame_local_stack(void)
+{
+	with_handler(forge_local_stack);
 }
 
 /* A return from a signal that never was, on a stack of garbage. */
@@ -248,6 +265,9 @@ const struct attack states[] = {
 	{"frame-initial", frame_initial},
 	{"frame-segments", frame_segments},
 	{"frame-garbage", frame_garbage},
+#ifdef KERNEL_PATCHED /* an older one ends the machine */
+	{"frame-local-stack", frame_local_stack},
+#endif
 	{"gs-base", bases},
 	{"fs-base", fs_base},
 	{"flags", flags},
