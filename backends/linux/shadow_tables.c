@@ -246,13 +246,10 @@ bool map_guest(mword va, uint64_t bytes, uint64_t entry, int flags)
 	return true;
 }
 
-/* What the kernel executes is looked at where it is mapped, above; not here. */
 bool protect_guest(mword va, uint64_t bytes, uint64_t entry)
 {
 	int protection = host_protection(entry);
 
-	if (!is_user(va) && shared->isolation == ISOLATION_KEYS)
-		protection &= ~PROT_EXEC;
 	if (!of_twin())
 		return host_call3(__NR_mprotect, va, bytes, protection) >= 0;
 	twin_protect(va, bytes, protection);

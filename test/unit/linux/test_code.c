@@ -225,20 +225,6 @@ static void a_large_mapping_comes_later(void **state)
 		assert_int_equal(!writable(page(LINEAR, n)), n == 3 || n == 8);
 }
 
-/* Nor executable, whatever the guest's tables say: when a hole opens, and when it closes. */
-static void no_holes_to_execute(void **state)
-{
-	mword linear = page(LINEAR, 6);
-
-	(void)state;
-	both_map(6, TEXT);
-	assert_true(touch(linear, ACCESS_WRITE));
-	assert_true(executes(page(CODE, 6)));
-	assert_int_equal(rights_of(linear), PROT_READ);
-	assert_true(touch(linear, ACCESS_WRITE));
-	assert_int_equal(rights_of(linear), PROT_READ | PROT_WRITE);
-}
-
 /* While a process sleeps, more frames become watched than the log holds. */
 static void the_log_is_too_short(void **state)
 {
@@ -505,7 +491,6 @@ int main(void)
 		cmocka_unit_test_setup(executable_is_not_writable, setup),
 		cmocka_unit_test_setup(the_vmms_writes, setup),
 		cmocka_unit_test_setup(a_large_mapping_comes_later, setup),
-		cmocka_unit_test_setup(no_holes_to_execute, setup),
 		cmocka_unit_test_setup(the_log_is_too_short, setup),
 		cmocka_unit_test_setup(a_neighbour_is_rewritten, setup),
 		cmocka_unit_test_setup(unclean_copies, setup),
