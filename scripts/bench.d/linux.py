@@ -14,6 +14,7 @@ Targets: host, inplace (`afterburn run` of --build), uml, qemu, and NAME=DIR for
 source tree, compared with inplace. Options of `afterburn run` follow after colons:
   scripts/bench linux --targets host,inplace,before=DIR
   scripts/bench linux --targets host,inplace,inplace:--no-isolation
+  scripts/bench linux --targets host,inplace,inplace:--memory=1G:--append=transparent_hugepage=always
 
 --compare says which rows moved against an earlier table: those whose ratios to the host differ by more than both
 interquartile ranges together and more than 2 %, and no run of one lies among those of the other. With

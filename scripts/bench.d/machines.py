@@ -16,6 +16,7 @@ GUESTS = os.path.join(ROOT, 'build/guest')
 KERNEL_LINE = 'console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer_check lpj=4000000 random.trust_cpu=on'
 MORE_KERNEL_LINE = 'quiet panic=-1'
 MEMORY, MEMORY_KB = '256M', 256 << 10
+APPEND = '--append='  # of a target's options: the kernel has one line
 
 # Which clock measures, on which processor everything runs.
 How = collections.namedtuple('How', 'clock cpu')
@@ -133,8 +134,10 @@ class Files:
     def inplace(self, name, how, build, options=()):
         command = staged(build)
         copy = self.copied('afterburn-' + re.sub(r'\W+', '-', os.path.abspath(command)), command, '')
-        return Target(name, [copy, 'run', *options, '--memory', MEMORY, '--initrd', self.initramfs(),
-                             '--append', MORE_KERNEL_LINE, self.kernel()], how,
+        line = [MORE_KERNEL_LINE] + [option[len(APPEND):] for option in options if option.startswith(APPEND)]
+        others = [option for option in options if not option.startswith(APPEND)]
+        return Target(name, [copy, 'run', '--memory', MEMORY, *others, '--initrd', self.initramfs(),
+                             '--append', ' '.join(line), self.kernel()], how,
                       lambda name, kilobytes: name.startswith('/memfd:afterburn-ram'))
 
     def uml(self, how):
