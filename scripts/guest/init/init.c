@@ -207,6 +207,7 @@ int main(int argc, char **argv)
 	report_base();
 	be_quiet();
 	failures += run_checks();
+	failures += run_huge();
 	failures += run_modules();
 	failures += run_shell();
 	int seconds = number_after(argv, "--stress=");

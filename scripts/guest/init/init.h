@@ -10,6 +10,7 @@
 
 /* Each returns the number of failures. */
 int run_checks(void);
+int run_huge(void);
 int run_modules(void);
 int run_bench(void);
 
