@@ -13,6 +13,8 @@
 
 #include <linux/time_types.h>
 
+#define IDLE_LONG UINT64_C(1000000) /* ns: the launcher's visit would be longer than disarming */
+
 struct host_itimerspec {
 	struct __kernel_timespec interval, value;
 };
@@ -37,22 +39,38 @@ void backend_set_timer(uint64_t at)
 	deadline = at;
 }
 
+/* `delay` 0: no alarm at all. */
+static void set_alarm(uint64_t delay)
+{
+	struct host_itimerspec spec = {0};
+
+	spec.value.tv_sec = (long long)(delay / 1000000000);
+	spec.value.tv_nsec = (long long)(delay % 1000000000);
+	host_call4(__NR_timerfd_settime, FD_TIMER, 0, &spec, NULL);
+}
+
 /* Setting the host's timer costs a system call: only when the guest is about to run
  * with a deadline that the host does not know. A later one may wait: the earlier
  * alarm comes, finds nothing to do, and the later one is set then. */
 void time_arm(void)
 {
-	struct host_itimerspec spec = {0};
-	uint64_t now, delay;
+	uint64_t now;
 
 	if (deadline >= armed)
 		return;
 	now = backend_now();
-	delay = deadline > now ? deadline - now : 1;
-	spec.value.tv_sec = (long long)(delay / 1000000000);
-	spec.value.tv_nsec = (long long)(delay % 1000000000);
-	host_call4(__NR_timerfd_settime, FD_TIMER, 0, &spec, NULL);
+	set_alarm(deadline > now ? deadline - now : 1);
 	armed = deadline;
+}
+
+/* Who sleeps until the deadline needs nobody to wake it. For a short sleep the alarm may
+ * come: it is for the guest that goes on, too. */
+static void disarm(uint64_t now)
+{
+	if (armed == DEVICE_NEVER || deadline < now + IDLE_LONG)
+		return;
+	set_alarm(0);
+	armed = DEVICE_NEVER;
 }
 
 bool event_taken(void)
@@ -75,6 +93,7 @@ void backend_idle(void)
 	count(COUNT_IDLE);
 	__atomic_store_n(&shared->idle, 1, __ATOMIC_SEQ_CST);
 	now = backend_now();
+	disarm(now);
 	while (!__atomic_load_n(&shared->event, __ATOMIC_SEQ_CST) && now < deadline) {
 		host_futex_wait(&shared->event, 0,
 				deadline == DEVICE_NEVER ? UINT64_MAX : deadline - now);
