@@ -9,6 +9,7 @@
 #include "vmm/entry.h"
 #include "vmm/load.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -138,6 +139,29 @@ static int load(struct run *run, const struct file *kernel, uint8_t *trampolines
 	return RUN_EXIT_OK;
 }
 
+/* Linux believes CPUID about the counter's frequency on Intel's processors only; on others it
+ * would measure, with device models for a reference. */
+static bool asks_cpuid(void)
+{
+	unsigned most, ebx, ecx, edx;
+
+	return __get_cpuid(0, &most, &ebx, &ecx, &edx) && ebx == signature_INTEL_ebx;
+}
+
+/* The caller frees it. */
+static char *make_command_line(const struct run *run)
+{
+	char frequency[40] = "", *line;
+
+	if (!asks_cpuid())
+		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%" PRIu64,
+			 run->shared->tsc_khz);
+	if (asprintf(&line, "%s%s%s%s", command_line, frequency, *run->append ? " " : "",
+		     run->append) < 0)
+		abort();
+	return line;
+}
+
 static int set_up_boot(struct run *run, const struct load_result *loaded, const struct file *initrd)
 {
 	struct boot_request request = {
@@ -151,10 +175,8 @@ static int set_up_boot(struct run *run, const struct load_result *loaded, const 
 	};
 	struct load_failure failure;
 	struct boot_result boot;
-	char *line;
+	char *line = make_command_line(run);
 
-	if (asprintf(&line, "%s%s%s", command_line, *run->append ? " " : "", run->append) < 0)
-		abort();
 	request.command_line = line;
 	if (!boot_setup(&request, &boot, &failure)) {
 		free(line);
@@ -238,11 +260,12 @@ int run_prepare(struct run *run)
 	if (run->fd[FD_TIMER] < 0)
 		return host_error("cannot create a timer");
 	result = make_memory(run, &trampolines);
-	if (!result)
-		result = fill_memory(run, trampolines);
 	if (result)
 		return result;
 	run_clock(run->shared);
+	result = fill_memory(run, trampolines);
+	if (result)
+		return result;
 	munmap(run->ram, run->memory);
 	munmap(trampolines, LAYOUT_TRAMPOLINE_BYTES + VMM_THUNK_BYTES);
 	run->ram = NULL;
