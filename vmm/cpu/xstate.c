@@ -16,6 +16,7 @@
 #define COMPACTED    BIT(63) /* of XCOMP_BV */
 #define LEAF_XSAVE   0xd
 #define FIRST_OFFSET (LEGACY + HEADER)
+#define COMPONENTS   32
 
 struct header {
 	uint64_t present;   /* XSTATE_BV */
@@ -24,23 +25,45 @@ struct header {
 
 static uint8_t area[AREA_MOST] __attribute__((aligned(64)));
 
+/* What CPUID says of a component, kept: where a hypervisor below the host emulates cpuid, it
+ * takes microseconds. */
+struct component {
+	bool known, aligned;
+	uint32_t size, offset;
+};
+
+static const struct component *component(uint32_t number)
+{
+	static struct component components[COMPONENTS];
+	struct component *it = &components[number];
+	uint32_t leaf[4];
+
+	if (!it->known) {
+		backend_cpuid(LEAF_XSAVE, number, leaf);
+		*it = (struct component){true, leaf[2] & BIT(1), leaf[0], leaf[1]};
+	}
+	return it;
+}
+
 /* Bytes up to the end of the last component that is in the area. */
 static uint32_t area_size(const struct header *header)
 {
 	bool compacted = header->compacted & COMPACTED;
 	uint64_t components = compacted ? header->compacted : header->present;
-	uint32_t size = FIRST_OFFSET, at, part[4];
+	uint32_t size = FIRST_OFFSET, at;
 
-	for (uint32_t i = 2; i < 32; i++) {
+	for (uint32_t i = 2; i < COMPONENTS; i++) {
+		const struct component *part;
+
 		if (!(components >> i & 1))
 			continue;
-		backend_cpuid(LEAF_XSAVE, i, part);
+		part = component(i);
 		if (!compacted)
-			at = part[1];
+			at = part->offset;
 		else
-			at = part[2] & BIT(1) ? (size + 63) & ~UINT32_C(63) : size;
-		if (at < AREA_MOST && part[0] < AREA_MOST && at + part[0] > size)
-			size = at + part[0];
+			at = part->aligned ? (size + 63) & ~UINT32_C(63) : size;
+		if (at < AREA_MOST && part->size < AREA_MOST && at + part->size > size)
+			size = at + part->size;
 	}
 	return size < AREA_MOST ? size : AREA_MOST;
 }
