@@ -188,10 +188,12 @@ static void forget(struct leaf *leaf, unsigned index, mword va)
 }
 
 /* What was written and looked at again, elsewhere, is harmless by itself; here it has
- * neighbours. */
+ * neighbours. Copies are nobody's to write, and go by themselves (shadow_copies.c). */
 static bool may_stay(mword va, uint64_t entry)
 {
-	return code_watched(entry & PTE_ADDR) && !(rewritten && across(va, bytes_at(entry)));
+	if (rewritten && across(va, bytes_at(entry)))
+		return false;
+	return entry & SHOWS_COPY || code_watched(entry & PTE_ADDR);
 }
 
 static void review(struct leaf *leaf, unsigned index, mword va)

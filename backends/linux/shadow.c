@@ -20,6 +20,7 @@
 #include "backends/linux/shadow.h"
 
 #include "backends/linux/code.h"
+#include "backends/linux/disarm.h"
 #include "backends/linux/host.h"
 #include "vmm/backend.h"
 #include "vmm/memory.h"
@@ -149,25 +150,31 @@ static bool change_rights(mword va, const struct translation *translation)
 	return true;
 }
 
+/* Of a run around `va`, whose page gets `entry`. */
+static bool map_run(const struct run *run, mword va, const struct translation *translation,
+		    uint64_t entry)
+{
+	unsigned before = page_index(va) - run->from, pages = run->to - run->from;
+
+	va -= before * PAGE_SIZE;
+	entry -= before * PAGE_SIZE;
+	if (!map_guest(va, pages * PAGE_SIZE, entry, pages <= FILL_MOST ? MAP_POPULATE : 0))
+		return false;
+	remember(va, pages, entry, run->entries ? run->entries + run->from : &translation->entry,
+		 run->path);
+	return true;
+}
+
 /* One page, and its neighbours that one host call maps as well. The host
  * maps neighbours of its own accord when they are read, and one after the other when they are
  * written: a short run is populated at once, of a long one only what is used. */
 static bool fill_small(mword va, const struct translation *translation)
 {
-	unsigned index = page_index(va), pages;
-	uint64_t entry;
 	struct run run;
 
 	find_run(va, translation, &run);
-	pages = run.to - run.from;
-	va -= (index - run.from) * PAGE_SIZE;
-	entry = entry_for(translation, translation->address.v & PAGE_MASK) -
-		(index - run.from) * PAGE_SIZE;
-	if (!map_guest(va, pages * PAGE_SIZE, entry, pages <= FILL_MOST ? MAP_POPULATE : 0))
-		return false;
-	remember(va, pages, entry, run.entries ? run.entries + run.from : &translation->entry,
-		 run.path);
-	return true;
+	return map_run(&run, va, translation,
+		       entry_for(translation, translation->address.v & PAGE_MASK));
 }
 
 /* A page that has a changed copy, where applications execute it. */
@@ -185,26 +192,40 @@ static bool fill_copy(mword va, const struct translation *translation, const str
 	return true;
 }
 
+/* The pages of `run` that may be executable together with the one at `va`, `index`. false:
+ * not even that one, which the run is then. */
+static bool cut_to_code(struct run *run, unsigned index, mword va, uint64_t frame)
+{
+	unsigned before = index - run->from, pages;
+
+	pages = code_run(va - before * PAGE_SIZE, frame - before * PAGE_SIZE, run->to - run->from);
+	if (pages <= before) {
+		run->from = index;
+		pages = code_run(va, frame, run->to - index);
+	}
+	run->to = run->from + (pages ? pages : 1);
+	return pages;
+}
+
 /* What applications execute: executable or writable (code.h). */
 static bool fill_code(mword va, const struct translation *translation, bool write)
 {
-	unsigned index = page_index(va), pages;
+	unsigned index = page_index(va);
 	uint64_t frame = translation->address.v & PAGE_MASK, entry;
 	const struct copy *copy;
+	bool code = false;
 	struct run run;
 
 	find_run(va, translation, &run);
-	pages = write ? 0 : code_run(va, frame, run.to - index);
-	copy = pages ? shadow_copy_for(va, translation) : NULL;
+	if (write)
+		run.from = index, run.to = index + 1;
+	else if (!(code = cut_to_code(&run, index, va, frame)))
+		disarm_page(va, translation);
+	copy = write ? NULL : shadow_copy_for(va, translation);
 	if (copy && code_copy(va, copy))
 		return fill_copy(va, translation, copy);
-	entry = entry_for(translation, frame) & ~(pages ? MAY_WRITE : MAY_EXEC);
-	pages = pages ? pages : 1;
-	if (!map_guest(va, pages * PAGE_SIZE, entry, MAP_POPULATE))
-		return false;
-	remember(va, pages, entry, run.entries ? run.entries + index : &translation->entry,
-		 run.path);
-	return true;
+	entry = entry_for(translation, frame) & ~(code ? MAY_WRITE : MAY_EXEC);
+	return map_run(&run, va, translation, entry);
 }
 
 /* Is this page remembered as mapped just so? */

@@ -9,6 +9,7 @@
  * any other visit of the VMM's.
  */
 #include "backends/linux/code.h"
+#include "backends/linux/disarm.h"
 #include "backends/linux/frame.h"
 #include "backends/linux/gates.h"
 #include "backends/linux/host.h"
@@ -205,6 +206,8 @@ void signal_guest(void)
 		return;
 	count(COUNT_SIGSEGV);
 	if ((event.trap == VECTOR_UD || event.trap == VECTOR_GP) && gates_trapped())
+		return;
+	if (event.trap == VECTOR_UD && disarm_trapped() && vmm_application_instruction())
 		return;
 	if (event.trap == VECTOR_GP && vcpu.cpl == 3)
 		cpuids_trapped();

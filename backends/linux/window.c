@@ -2,16 +2,14 @@
 /* window.h explains. */
 #include "backends/linux/window.h"
 
+#include "backends/linux/boundary.h"
 #include "backends/linux/layout.h"
 #include "backends/linux/scan.h"
 #include "vmm/load/x86.h"
 
-#define STARTS 40
-#define SYNC   24 /* bytes that decoding has to fall into step */
-#define FEWEST 8  /* starts that are enough */
-#define CALL   2  /* bytes of `syscall` */
-#define ROOM   (WINDOW_JUMP - CALL)
-#define TRAPS  3 /* bytes of the jump in front of the system call's that trap */
+#define CALL  2 /* bytes of `syscall` */
+#define ROOM  (WINDOW_JUMP - CALL)
+#define TRAPS 3 /* bytes of the jump in front of the system call's that trap */
 
 /* %ss, without meaning for a jump in 64-bit mode. Behind 0f ae, as ends of a program's
  * instructions may be, it is no xrstor, as %cs would be. */
@@ -28,35 +26,10 @@ static void copy(uint8_t *to, const void *from, size_t length)
 	__builtin_memcpy(to, from, length);
 }
 
-/* --- where the instruction in front begins ------------------------------------------- */
-
-/* Decoded from `from` on, how long is the instruction that ends at `end`? 0: none ends
- * there. What is no instruction is data, passed by byte. */
-static unsigned last_length(const struct code *code, unsigned from, unsigned end)
-{
-	unsigned last = 0;
-	struct x86 insn;
-
-	while (from < end) {
-		bool known = x86_decode(&insn, code->bytes + from, code->length - from);
-
-		last = known ? insn.length : 0;
-		from += known ? insn.length : 1;
-	}
-	return from == end ? last : 0;
-}
-
-/* The instruction that ends `back` bytes in front of the system call. */
+/* The length of the instruction that ends `back` bytes in front of the system call. */
 static unsigned length_before(const struct code *code, unsigned back)
 {
-	unsigned votes[X86_MAX + 1] = {0}, best = 1, end = code->length - CALL - back, starts;
-
-	for (starts = 0; starts < STARTS && starts + SYNC <= end; starts++)
-		votes[last_length(code, starts, end)]++;
-	for (unsigned length = 1; length <= X86_MAX; length++)
-		if (votes[length] > votes[best])
-			best = length;
-	return starts >= FEWEST && votes[best] * 10 >= starts * 9 ? best : 0;
+	return boundary_before(code->bytes, code->length, code->length - CALL - back);
 }
 
 /* --- what may be displaced ------------------------------------------------------------ */

@@ -31,10 +31,7 @@
  *     31 c0           xor  %eax, %eax        done there too
  *     0f 05           syscall
  *
- * Nothing here is known about a program but its bytes. That an instruction in front of the
- * system call begins where it seems to is established by decoding from many places
- * before it: x86 code falls into step after a few instructions, and nearly all
- * starts must agree.
+ * Where an instruction in front of the system call begins is established by boundary.h.
  */
 #ifndef AFTERBURN_BACKENDS_LINUX_WINDOW_H
 #define AFTERBURN_BACKENDS_LINUX_WINDOW_H

@@ -201,6 +201,7 @@ void run_print_stats(const struct run *run)
 		[COUNT_COPIES_DROPPED] = "copies dropped, mostly for a write to the page",
 		[COUNT_GATES] = "system call sites that became call gates",
 		[COUNT_CPUIDS] = "applications' cpuid made to trap at once",
+		[COUNT_DISARMED] = "pages of applications shown without their wrpkru or xrstor",
 		[COUNT_GATE_TRAPS] = "traps at such sites (restarts, jumps to them)",
 		[COUNT_TWIN_RUNS] = "times an application ran in its own process",
 	};

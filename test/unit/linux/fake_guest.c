@@ -50,6 +50,18 @@ uint64_t *fake_entry(mword va, unsigned shift)
 	return fake_word(table + (va >> shift & 511) * 8);
 }
 
+bool guest_peek(gva_t va, void *to, size_t length)
+{
+	struct translation translation;
+
+	for (size_t i = 0; i < length; i++) {
+		if (!mmu_probe(gva(va.v + i), &translation))
+			return false;
+		((uint8_t *)to)[i] = fake_ram[translation.address.v];
+	}
+	return true;
+}
+
 bool touch(mword va, mword access)
 {
 	struct translation translation;
