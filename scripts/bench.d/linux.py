@@ -194,12 +194,17 @@ def measure_all(opts, clock, directory):
     return path
 
 
+COUNTED = (('As `afterburn run` isolates on this host:', []), ('With `--no-isolation`:', ['--no-isolation']))
+
+
 def show_other(opts, clock, directory):
     """Counts need no quiet, and no clock but to start a target."""
     files, how = Files(directory, opts.kernel, opts.uml), How(clock, opts.cpu)
     rows = {row: ROWS[row] for row in opts.rows if ROWS[row].first}
     if opts.other == 'counts':
-        lines = counts.lines(files.inplace('inplace', how, opts.build, ['--stats']), rows)
+        lines = []
+        for title, isolation in COUNTED:
+            lines += [title, ''] + counts.lines(files.inplace('inplace', how, opts.build, ['--stats'] + isolation), rows) + ['']
     else:
         lines = instructions.lines(files, how, rows)
     print('\n'.join(lines))
