@@ -43,7 +43,9 @@
 #define FPSTATE_AT 184
 
 #define FLAG_TF 0x100
+#define FLAG_NT 0x4000
 #define FLAG_RF 0x10000
+#define FLAG_AC 0x40000
 
 	.text
 /* An application's attempt: signal.c takes the fault for its own. */
@@ -89,9 +91,9 @@ signal_entry_keys:
 	.type	signal_entry, @function
 signal_entry:
 	pushfq
-	testl	$0x40000, (%rsp)		# AC: the host leaves it as the application had it,
-	jz	1f				# and the VMM is not written for that
-	andl	$~0x40000, (%rsp)
+	testl	$FLAG_AC | FLAG_NT, (%rsp)	# the host leaves them as the application had
+	jz	1f				# them; the VMM is not written for the one, and
+	andl	$~(FLAG_AC | FLAG_NT), (%rsp)	# signal_return's iretq faults with the other
 	popfq
 	pushfq
 1:	leaq	UC_REGS(%rdx), %rbx

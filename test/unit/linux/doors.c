@@ -33,7 +33,7 @@ void exit_work_now(void);
 int signal_handle(int number, void *info, void *context)
 {
 	assert_int_equal(rights, 0);
-	assert_false(__builtin_ia32_readeflags_u64() & (FLAG_AC | FLAG_DF));
+	assert_false(__builtin_ia32_readeflags_u64() & (FLAG_AC | FLAG_NT | FLAG_DF));
 	handled++;
 	handled_number = number;
 	handled_info = info;

@@ -112,10 +112,10 @@ static void the_guest_was_interrupted(void **state)
 }
 
 /* signal_handle() sees it (doors.c); the frame's flags are not touched. */
-static void alignment_checks_are_off(void **state)
+static void flags_of_applications_are_off(void **state)
 {
 	(void)state;
-	machine_registers((mword)signal_entry, FLAG_AC);
+	machine_registers((mword)signal_entry, FLAG_AC | FLAG_NT);
 	before.gpr[RSP] = (mword)return_address();
 	before.gpr[RDI] = SIGUSR1;
 	before.gpr[RSI] = (mword)&info;
@@ -264,7 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_vmm_goes_on, setup),
 		cmocka_unit_test_setup(the_guest_was_interrupted, setup),
-		cmocka_unit_test_setup(alignment_checks_are_off, setup),
+		cmocka_unit_test_setup(flags_of_applications_are_off, setup),
 		cmocka_unit_test_setup(a_number_serves_once, setup),
 		cmocka_unit_test_setup(forged_numbers, setup),
 		cmocka_unit_test_setup(other_stacks, setup),
