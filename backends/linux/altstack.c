@@ -7,7 +7,7 @@
  * and last instructions: all of the machine would end. So the host takes the alternate stack
  * away with each frame and does not look at stack pointers (SS_AUTODISARM), and
  * the handler gives it the next part: its own, and those of the handlers that it
- * interrupted, are in use. Costs 0.1 us. Without isolation, applications have simpler ways
+ * interrupted, are in use. Costs a host call. Without isolation, applications have simpler ways
  * to end the machine, and the stack is one.
  */
 #include "backends/linux/host.h"

@@ -13,6 +13,11 @@
 #define MOST	    32	 /* of one page; libc has two at most */
 #define SECOND_BYTE 0x0b /* of ud2, 0f 0b: the first one is that of all three */
 
+/* Pages that were refused, by frame | offset of the first hit. Such a page is asked for again with
+ * each instruction that is stepped through, and decoding takes longer than the step. */
+#define REFUSED 64
+static uint64_t refused[REFUSED];
+
 /* What stands around a place: up to `lead` bytes in front of it, some of them perhaps of the
  * page before, and an instruction's behind. */
 struct surroundings {
@@ -54,6 +59,29 @@ static bool is_instruction(mword va)
 	       boundary_before(around.bytes, around.length, at - 1);
 }
 
+static bool all_instructions(mword page, const struct scan_hit *hits, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!is_instruction(page + hits[i].offset))
+			return false;
+	return true;
+}
+
+/* Of applications' page `page`, which is `frame`. A refusal for want of the page in front is
+ * not kept. */
+static bool replaceable(mword page, uint64_t frame, const struct scan_hit *hits, unsigned n)
+{
+	uint64_t *last = &refused[(frame >> PAGE_SHIFT) % REFUSED];
+
+	if (*last == (frame | hits[0].offset))
+		return false;
+	if (all_instructions(page, hits, n))
+		return true;
+	if (hits[0].offset >= BOUNDARY_LEAD)
+		*last = frame | hits[0].offset;
+	return false;
+}
+
 static struct copy *copy_of(uint64_t frame)
 {
 	struct copy *copy = copies_find(frame);
@@ -72,11 +100,8 @@ void disarm_page(mword va, const struct translation *translation)
 	if (shared->no_gates || !page || !shadow_may_copy(translation))
 		return;
 	n = scan_page(page, hits, MOST);
-	if (!n || n > MOST)
+	if (!n || n > MOST || !replaceable(va & PAGE_MASK, frame, hits, n))
 		return;
-	for (unsigned i = 0; i < n; i++)
-		if (!is_instruction((va & PAGE_MASK) + hits[i].offset))
-			return;
 	copy = copy_of(frame);
 	if (!copy || copies_bytes(copy)[hits[0].offset + 1] == SECOND_BYTE)
 		return;

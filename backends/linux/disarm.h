@@ -2,7 +2,7 @@
 /*@147 Code with WRPKRU and XRSTOR in it
  *
  * A page that holds one of these (scan.h) is not executable where keys isolate, and going
- * through it instruction by instruction (step.h) takes 6 us for each. The C library has
+ * through it instruction by instruction (step.h) is slow. The C library has
  * them: XRSTOR where the dynamic linker resolves a symbol, WRPKRU in pkey_set(). So where
  * all of a page's are instructions, and not parts of others or data (boundary.h), a
  * copy of the page is shown (copies.h) in which they are `ud2`. What its trap means is

@@ -199,7 +199,7 @@ static bool cut_to_code(struct run *run, unsigned index, mword va, uint64_t fram
 	unsigned before = index - run->from, pages;
 
 	pages = code_run(va - before * PAGE_SIZE, frame - before * PAGE_SIZE, run->to - run->from);
-	if (pages <= before) {
+	if (before && pages <= before) {
 		run->from = index;
 		pages = code_run(va, frame, run->to - index);
 	}
@@ -213,13 +213,16 @@ static bool fill_code(mword va, const struct translation *translation, bool writ
 	unsigned index = page_index(va);
 	uint64_t frame = translation->address.v & PAGE_MASK, entry;
 	const struct copy *copy;
-	bool code = false;
 	struct run run;
+	bool code;
 
 	find_run(va, translation, &run);
-	if (write)
-		run.from = index, run.to = index + 1;
-	else if (!(code = cut_to_code(&run, index, va, frame)))
+	if (write) {
+		run.from = index;
+		run.to = index + 1;
+	}
+	code = !write && cut_to_code(&run, index, va, frame);
+	if (!write && !code)
 		disarm_page(va, translation);
 	copy = write ? NULL : shadow_copy_for(va, translation);
 	if (copy && code_copy(va, copy))

@@ -6,8 +6,8 @@
  * before anything else of the guest's runs; until then no interrupt is delivered, as
  * behind `sti`: the trap flag is not the guest's and must not be seen in a frame.
  *
- * Costs two signals, about 3 us: for programs with an unlucky constant, and for a dynamic
- * linker's own xrstor.
+ * Costs two signals and three changes of mappings: for programs with an unlucky constant,
+ * and for code that is written where it is executed.
  */
 #include "backends/linux/step.h"
 

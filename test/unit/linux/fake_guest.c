@@ -50,6 +50,20 @@ uint64_t *fake_entry(mword va, unsigned shift)
 	return fake_word(table + (va >> shift & 511) * 8);
 }
 
+void fake_linear(mword va)
+{
+	for (unsigned i = 0; i < 2; i++)
+		*fake_entry(va + i * BLOCK_SIZE, BLOCK_SHIFT) =
+			(FAKE_FRAMES + i * BLOCK_SIZE) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS;
+}
+
+void fake_no_copies(void)
+{
+	for (unsigned i = 0; i < copies_end; i++)
+		if (copies[i].frame)
+			copies_drop(&copies[i], true);
+}
+
 bool guest_peek(gva_t va, void *to, size_t length)
 {
 	struct translation translation;

@@ -16,6 +16,25 @@ void fake_guest_start(void);
 
 uint64_t *fake_word(uint64_t physical);
 
+/* What pages are made of: two large pages, by number; and page n behind `base`. */
+#define FAKE_FRAMES 0x400000
+
+static inline uint64_t fake_frame(unsigned n)
+{
+	return FAKE_FRAMES + n * UINT64_C(4096);
+}
+
+static inline mword page_at(mword base, unsigned n)
+{
+	return base + n * UINT64_C(4096);
+}
+
+/* The kernel maps both linearly at `va`. */
+void fake_linear(mword va);
+
+/* No frame has a copy (copies.h). */
+void fake_no_copies(void);
+
 /* The entry of `va` in the table whose entries span 2^shift bytes; tables above it are made. */
 uint64_t *fake_entry(mword va, unsigned shift);
 

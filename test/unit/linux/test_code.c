@@ -20,8 +20,6 @@
 
 #include <cmocka.h>
 
-#define FRAMES_AT 0x400000 /* two large pages of what pages are made of */
-
 #define CODE   UINT64_C(0x10000000) /* where applications execute, */
 #define OTHER  UINT64_C(0x30000000) /* in another order too, */
 #define ALIAS  UINT64_C(0x20000000) /* where they write */
@@ -41,31 +39,21 @@ struct shadow_tables *shadow;
 struct shadow_tables *const shadow_own = &tables, *const shadow_twin = NULL;
 static struct fake_process processes[2];
 
-static uint64_t frame(unsigned n)
-{
-	return FRAMES_AT + (uint64_t)n * PAGE_SIZE;
-}
-
-static mword page(mword base, unsigned n)
-{
-	return base + n * PAGE_SIZE;
-}
-
 static void guest_maps(mword va, unsigned n, uint64_t flags)
 {
-	*fake_entry(va, PAGE_SHIFT) = flags ? frame(n) | flags : 0;
+	*fake_entry(va, PAGE_SHIFT) = flags ? fake_frame(n) | flags : 0;
 }
 
 /* Page n is frame n in CODE and ALIAS. */
 static void both_map(unsigned n, uint64_t code)
 {
-	guest_maps(page(CODE, n), n, code);
-	guest_maps(page(ALIAS, n), n, DATA);
+	guest_maps(page_at(CODE, n), n, code);
+	guest_maps(page_at(ALIAS, n), n, DATA);
 }
 
 static void put(unsigned n, unsigned offset, const uint8_t *bytes)
 {
-	memcpy(fake_ram + frame(n) + offset, bytes, 3);
+	memcpy(fake_ram + fake_frame(n) + offset, bytes, 3);
 }
 
 static bool executes(mword va)
@@ -81,9 +69,7 @@ static bool writable(mword va)
 static int setup(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < copies_end; i++)
-		if (copies[i].frame)
-			copies_drop(&copies[i], true);
+	fake_no_copies();
 	copies_memory = memory;
 	fake_guest_start();
 	memset(&tables, 0, sizeof(tables));
@@ -95,9 +81,7 @@ static int setup(void **state)
 	shadow_start();
 	shadow->copies_seen = copies_generation;
 	code_catch_up();
-	for (unsigned i = 0; i < 2; i++)
-		*fake_entry(LINEAR + i * BLOCK_SIZE, BLOCK_SHIFT) =
-			(FRAMES_AT + i * BLOCK_SIZE) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS;
+	fake_linear(LINEAR);
 	return 0;
 }
 
@@ -117,12 +101,12 @@ static void clean_pages_are(void **state)
 {
 	(void)state;
 	both_map(3, TEXT);
-	assert_true(executes(page(CODE, 3)));
-	assert_true(code_executable(page(CODE, 3)));
-	assert_true(code_watched(frame(3)));
-	assert_false(code_executable(page(CODE, 4)));
-	guest_maps(page(CODE, 4), 4, TEXT | PTE_NX);
-	assert_false(touch(page(CODE, 4), EXECUTE));
+	assert_true(executes(page_at(CODE, 3)));
+	assert_true(code_executable(page_at(CODE, 3)));
+	assert_true(code_watched(fake_frame(3)));
+	assert_false(code_executable(page_at(CODE, 4)));
+	guest_maps(page_at(CODE, 4), 4, TEXT | PTE_NX);
+	assert_false(touch(page_at(CODE, 4), EXECUTE));
 }
 
 static void others_are_not(void **state)
@@ -133,11 +117,11 @@ static void others_are_not(void **state)
 	for (unsigned i = 0; i < 8; i++) {
 		put(2 * i, offsets[i % 4], i < 4 ? wrpkru : xrstor);
 		both_map(2 * i, TEXT);
-		assert_false(executes(page(CODE, 2 * i)));
-		assert_int_equal(rights_of(page(CODE, 2 * i)), PROT_READ);
-		assert_false(code_watched(frame(2 * i)));
-		assert_true(touch(page(ALIAS, 2 * i), ACCESS_USER | ACCESS_WRITE));
-		assert_true(writable(page(ALIAS, 2 * i)));
+		assert_false(executes(page_at(CODE, 2 * i)));
+		assert_int_equal(rights_of(page_at(CODE, 2 * i)), PROT_READ);
+		assert_false(code_watched(fake_frame(2 * i)));
+		assert_true(touch(page_at(ALIAS, 2 * i), ACCESS_USER | ACCESS_WRITE));
+		assert_true(writable(page_at(ALIAS, 2 * i)));
 	}
 }
 
@@ -146,15 +130,15 @@ static void runs_end_there(void **state)
 {
 	(void)state;
 	for (unsigned n = 0; n < 8; n++)
-		guest_maps(page(CODE, n), n, TEXT);
+		guest_maps(page_at(CODE, n), n, TEXT);
 	put(3, 100, wrpkru);
 	put(6, PAGE_SIZE - 2, xrstor); /* the last byte is page 7's */
-	assert_true(executes(page(CODE, 0)));
-	assert_true(code_executable(page(CODE, 2)));
-	assert_false(code_executable(page(CODE, 3)));
-	assert_true(executes(page(CODE, 4)));
-	assert_true(code_executable(page(CODE, 6)));
-	assert_false(code_executable(page(CODE, 7)));
+	assert_true(executes(page_at(CODE, 0)));
+	assert_true(code_executable(page_at(CODE, 2)));
+	assert_false(code_executable(page_at(CODE, 3)));
+	assert_true(executes(page_at(CODE, 4)));
+	assert_true(code_executable(page_at(CODE, 6)));
+	assert_false(code_executable(page_at(CODE, 7)));
 }
 
 static void neighbours(void **state)
@@ -165,14 +149,14 @@ static void neighbours(void **state)
 			unsigned n = 4 * head + 20 * first;
 
 			put(n, PAGE_SIZE - head, wrpkru);
-			guest_maps(page(CODE, n + first), n + first, TEXT);
-			assert_true(executes(page(CODE, n + first)));
-			guest_maps(page(CODE, n + !first), n + !first, TEXT);
-			assert_false(executes(page(CODE, n + !first)));
-			assert_true(rights_of(page(CODE, n + first)) & PROT_EXEC);
+			guest_maps(page_at(CODE, n + first), n + first, TEXT);
+			assert_true(executes(page_at(CODE, n + first)));
+			guest_maps(page_at(CODE, n + !first), n + !first, TEXT);
+			assert_false(executes(page_at(CODE, n + !first)));
+			assert_true(rights_of(page_at(CODE, n + first)) & PROT_EXEC);
 			/* not side by side they are harmless */
-			guest_maps(page(OTHER, n), n + !first, TEXT);
-			assert_true(executes(page(OTHER, n)));
+			guest_maps(page_at(OTHER, n), n + !first, TEXT);
+			assert_true(executes(page_at(OTHER, n)));
 		}
 }
 
@@ -184,20 +168,20 @@ static void executable_is_not_writable(void **state)
 
 	(void)state;
 	for (unsigned n = 0; n < 3; n++) {
-		mword view = page(views[n], n);
+		mword view = page_at(views[n], n);
 
 		both_map(n, ANY);
 		assert_true(touch(view, ACCESS_WRITE));
 		assert_true(writable(view));
-		assert_true(executes(page(CODE, n)));
+		assert_true(executes(page_at(CODE, n)));
 		for (unsigned i = 0; i < 3; i++)
-			assert_false(writable(page(views[i], n)));
+			assert_false(writable(page_at(views[i], n)));
 		assert_true(touch(view, ACCESS_WRITE));
 		assert_true(writable(view));
-		assert_false(code_watched(frame(n)));
-		assert_false(code_executable(page(CODE, n)));
+		assert_false(code_watched(fake_frame(n)));
+		assert_false(code_executable(page_at(CODE, n)));
 		put(n, 8, wrpkru);
-		assert_false(executes(page(CODE, n)));
+		assert_false(executes(page_at(CODE, n)));
 	}
 }
 
@@ -206,10 +190,10 @@ static void the_vmms_writes(void **state)
 {
 	(void)state;
 	both_map(5, TEXT);
-	assert_true(executes(page(CODE, 5)));
-	backend_before_store(gpa(frame(5) + 8), 8);
-	assert_false(code_watched(frame(5)));
-	assert_null(fake_mapped(page(CODE, 5)));
+	assert_true(executes(page_at(CODE, 5)));
+	backend_before_store(gpa(fake_frame(5) + 8), 8);
+	assert_false(code_watched(fake_frame(5)));
+	assert_null(fake_mapped(page_at(CODE, 5)));
 }
 
 /* Mapped when its frames were watched already: with holes from the beginning. */
@@ -218,11 +202,11 @@ static void a_large_mapping_comes_later(void **state)
 	(void)state;
 	for (unsigned n = 3; n < 9; n += 5) {
 		both_map(n, TEXT);
-		assert_true(executes(page(CODE, n)));
+		assert_true(executes(page_at(CODE, n)));
 	}
-	assert_true(touch(page(LINEAR, 100), ACCESS_WRITE));
+	assert_true(touch(page_at(LINEAR, 100), ACCESS_WRITE));
 	for (unsigned n = 0; n < 12; n++)
-		assert_int_equal(!writable(page(LINEAR, n)), n == 3 || n == 8);
+		assert_int_equal(!writable(page_at(LINEAR, n)), n == 3 || n == 8);
 }
 
 /* While a process sleeps, more frames become watched than the log holds. */
@@ -230,23 +214,23 @@ static void the_log_is_too_short(void **state)
 {
 	(void)state;
 	memcpy(&asleep, &tables, sizeof(tables));
-	guest_maps(page(ALIAS, 7), 7, DATA);
-	assert_true(touch(page(LINEAR, 0), ACCESS_WRITE));
-	assert_true(touch(page(LINEAR, 512), ACCESS_WRITE));
-	assert_true(touch(page(ALIAS, 7), ACCESS_USER | ACCESS_WRITE));
+	guest_maps(page_at(ALIAS, 7), 7, DATA);
+	assert_true(touch(page_at(LINEAR, 0), ACCESS_WRITE));
+	assert_true(touch(page_at(LINEAR, 512), ACCESS_WRITE));
+	assert_true(touch(page_at(ALIAS, 7), ACCESS_USER | ACCESS_WRITE));
 	take_turns();
 	for (unsigned n = 0; n < 1000; n++) {
-		guest_maps(page(CODE, n), n, TEXT);
-		assert_true(executes(page(CODE, n)));
+		guest_maps(page_at(CODE, n), n, TEXT);
+		assert_true(executes(page_at(CODE, n)));
 		if (n >= 950) {
-			code_written(frame(n));
-			assert_true(executes(page(CODE, n)));
+			code_written(fake_frame(n));
+			assert_true(executes(page_at(CODE, n)));
 		}
 	}
 	take_turns();
 	for (unsigned n = 0; n < 1000; n++)
-		assert_false(writable(page(LINEAR, n)));
-	assert_int_equal(rights_of(page(ALIAS, 7)), PROT_READ);
+		assert_false(writable(page_at(LINEAR, n)));
+	assert_int_equal(rights_of(page_at(ALIAS, 7)), PROT_READ);
 }
 
 /* While a process sleeps, a page is written and looked at again where it has no neighbour. */
@@ -255,18 +239,18 @@ static void a_neighbour_is_rewritten(void **state)
 	(void)state;
 	memcpy(&asleep, &tables, sizeof(tables));
 	put(3, PAGE_SIZE - 2, wrpkru); /* all but the last byte */
-	fake_ram[frame(4)] = 0x90;
+	fake_ram[fake_frame(4)] = 0x90;
 	both_map(3, TEXT);
 	both_map(4, TEXT);
-	guest_maps(page(OTHER, 0), 4, TEXT);
-	assert_true(executes(page(CODE, 3)));
-	assert_true(executes(page(CODE, 4)));
+	guest_maps(page_at(OTHER, 0), 4, TEXT);
+	assert_true(executes(page_at(CODE, 3)));
+	assert_true(executes(page_at(CODE, 4)));
 	take_turns();
-	assert_true(touch(page(ALIAS, 4), ACCESS_USER | ACCESS_WRITE));
-	fake_ram[frame(4)] = wrpkru[2];
-	assert_true(executes(page(OTHER, 0)));
+	assert_true(touch(page_at(ALIAS, 4), ACCESS_USER | ACCESS_WRITE));
+	fake_ram[fake_frame(4)] = wrpkru[2];
+	assert_true(executes(page_at(OTHER, 0)));
 	take_turns();
-	assert_false(code_executable(page(CODE, 3)) && code_executable(page(CODE, 4)));
+	assert_false(code_executable(page_at(CODE, 3)) && code_executable(page_at(CODE, 4)));
 }
 
 /* --- copies, one instruction ---------------------------------------------------------------- */
@@ -277,40 +261,40 @@ static void unclean_copies(void **state)
 
 	(void)state;
 	both_map(3, TEXT);
-	copy = copies_make(frame(3));
+	copy = copies_make(fake_frame(3));
 	shadow_catch_up();
-	assert_true(executes(page(CODE, 3)));
-	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_COPIES);
+	assert_true(executes(page_at(CODE, 3)));
+	assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_COPIES);
 	memcpy(copies_bytes(copy) + 77, wrpkru, 3);
-	assert_false(code_copy(page(CODE, 3), copy));
-	guest_maps(page(OTHER, 3), 3, 0);
-	guest_maps(page(CODE, 3), 3, 0);
+	assert_false(code_copy(page_at(CODE, 3), copy));
+	guest_maps(page_at(OTHER, 3), 3, 0);
+	guest_maps(page_at(CODE, 3), 3, 0);
 	shadow_flush_user();
 	both_map(3, TEXT);
-	assert_true(executes(page(CODE, 3)));
-	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
+	assert_true(executes(page_at(CODE, 3)));
+	assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_RAM);
 	memcpy(copies_bytes(copy) + PAGE_SIZE - 1, wrpkru, 1);
 	memset(copies_bytes(copy) + 77, 0, 3);
-	assert_true(code_copy(page(CODE, 3), copy));
-	memcpy(fake_ram + frame(4), wrpkru + 1, 2);
+	assert_true(code_copy(page_at(CODE, 3), copy));
+	memcpy(fake_ram + fake_frame(4), wrpkru + 1, 2);
 	both_map(4, TEXT);
-	assert_true(executes(page(CODE, 4)));
-	assert_false(code_copy(page(CODE, 3), copy));
-	guest_maps(page(CODE, 4), 4, 0);
+	assert_true(executes(page_at(CODE, 4)));
+	assert_false(code_copy(page_at(CODE, 3), copy));
+	guest_maps(page_at(CODE, 4), 4, 0);
 	shadow_flush_user();
-	guest_maps(page(CODE, 3), 3, 0); /* where it is shown, its end counts, not the frame's */
+	guest_maps(page_at(CODE, 3), 3, 0); /* where it is shown, its end counts, not the frame's */
 	shadow_flush_user();
 	both_map(3, TEXT);
-	assert_true(executes(page(CODE, 3)));
-	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_COPIES);
+	assert_true(executes(page_at(CODE, 3)));
+	assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_COPIES);
 	both_map(4, TEXT);
-	assert_false(executes(page(CODE, 4)));
+	assert_false(executes(page_at(CODE, 4)));
 }
 
 /* Pages of the kernel's are read-only while they must be, and not taken from it. */
 static void small_pages_of_the_kernel(void **state)
 {
-	mword data = page(KERNEL, 3), text = page(KERNEL, 4);
+	mword data = page_at(KERNEL, 3), text = page_at(KERNEL, 4);
 
 	(void)state;
 	guest_maps(data, 3, DATA & ~PTE_U);
@@ -318,12 +302,12 @@ static void small_pages_of_the_kernel(void **state)
 	assert_true(touch(data, ACCESS_WRITE));
 	assert_true(touch(text, ACCESS_FETCH));
 	both_map(3, TEXT);
-	assert_true(executes(page(CODE, 3)));
+	assert_true(executes(page_at(CODE, 3)));
 	assert_int_equal(rights_of(data), PROT_READ);
 	assert_int_equal(rights_of(text), PROT_READ | PROT_EXEC);
 	assert_true(touch(data, ACCESS_WRITE));
 	assert_true(writable(data));
-	assert_false(code_executable(page(CODE, 3)));
+	assert_false(code_executable(page_at(CODE, 3)));
 }
 
 static void open_for_one_instruction(void **state)
@@ -333,21 +317,21 @@ static void open_for_one_instruction(void **state)
 	(void)state;
 	put(3, 9, wrpkru);
 	both_map(3, TEXT);
-	assert_false(executes(page(CODE, 3)));
-	assert_true(code_open(page(CODE, 3) + 9));
-	assert_true(rights_of(page(CODE, 3)) & PROT_EXEC);
-	assert_false(rights_of(page(CODE, 3)) & PROT_WRITE);
-	code_close(page(CODE, 3) + 9);
-	assert_null(fake_mapped(page(CODE, 3)));
-	assert_null(leaf_with(page(CODE, 3)));
-	assert_true(touch(page(CODE, 3), ACCESS_USER));
-	assert_int_equal(rights_of(page(CODE, 3)), PROT_READ);
+	assert_false(executes(page_at(CODE, 3)));
+	assert_true(code_open(page_at(CODE, 3) + 9));
+	assert_true(rights_of(page_at(CODE, 3)) & PROT_EXEC);
+	assert_false(rights_of(page_at(CODE, 3)) & PROT_WRITE);
+	code_close(page_at(CODE, 3) + 9);
+	assert_null(fake_mapped(page_at(CODE, 3)));
+	assert_null(leaf_with(page_at(CODE, 3)));
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER));
+	assert_int_equal(rights_of(page_at(CODE, 3)), PROT_READ);
 	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
-		guest_maps(page(CODE, 5), 5, closed[i]);
-		assert_false(code_open(page(CODE, 5)));
+		guest_maps(page_at(CODE, 5), 5, closed[i]);
+		assert_false(code_open(page_at(CODE, 5)));
 	}
-	*fake_entry(page(CODE, 5), PAGE_SHIFT) = FAKE_MEMORY | TEXT;
-	assert_false(code_open(page(CODE, 5)));
+	*fake_entry(page_at(CODE, 5), PAGE_SHIFT) = FAKE_MEMORY | TEXT;
+	assert_false(code_open(page_at(CODE, 5)));
 }
 
 /* --- any order ------------------------------------------------------------------------------ */
@@ -429,10 +413,10 @@ static void execute(mword va)
 
 static void change_copy(unsigned n)
 {
-	struct copy *copy = copies_find(frame(n));
+	struct copy *copy = copies_find(fake_frame(n));
 
 	if (!copy)
-		copies_make(frame(n));
+		copies_make(fake_frame(n));
 	else if (rand() % 2)
 		copies_drop(copy, true);
 	shadow_catch_up();
@@ -443,7 +427,7 @@ static void act(unsigned n)
 	static const uint64_t some[] = {0, TEXT, TEXT, ANY, ANY, TEXT | PTE_W, TEXT | PTE_NX, DATA};
 	static const mword views[] = {CODE, OTHER, ALIAS, LINEAR, KERNEL};
 	unsigned which = (unsigned)rand() % 5;
-	mword va = page(views[which], n);
+	mword va = page_at(views[which], n);
 
 	switch (rand() % 6) {
 	case 0:
@@ -465,7 +449,7 @@ static void act(unsigned n)
 			change_copy(n);
 		break;
 	default:
-		execute(page(rand() % 3 ? CODE : OTHER, n));
+		execute(page_at(rand() % 3 ? CODE : OTHER, n));
 		break;
 	}
 }

@@ -19,8 +19,6 @@
 
 #include <cmocka.h>
 
-#define FRAMES_AT 0x400000 /* two large pages of what pages are made of */
-
 #define CODE   UINT64_C(0x10000000) /* where applications execute, */
 #define ALIAS  UINT64_C(0x20000000) /* where they write */
 #define LINEAR (LAYOUT_KERNEL + 0x40000000)
@@ -35,25 +33,14 @@ struct shadow_tables *shadow;
 struct shadow_tables *const shadow_own = &tables, *const shadow_twin = &twins;
 static struct fake_process processes[2];
 
-static uint64_t frame(unsigned n)
-{
-	return FRAMES_AT + (uint64_t)n * PAGE_SIZE;
-}
-
-/* Frame n is at page n of each. */
-static mword page(mword base, unsigned n)
-{
-	return base + n * PAGE_SIZE;
-}
-
 static void guest_maps(mword base, unsigned n, uint64_t flags)
 {
-	*fake_entry(page(base, n), PAGE_SHIFT) = flags ? frame(n) | flags : 0;
+	*fake_entry(page_at(base, n), PAGE_SHIFT) = flags ? fake_frame(n) | flags : 0;
 }
 
 static struct copy *copy_of(unsigned n)
 {
-	struct copy *copy = copies_make(frame(n));
+	struct copy *copy = copies_make(fake_frame(n));
 
 	shadow_catch_up();
 	return copy;
@@ -67,17 +54,10 @@ static bool shows(mword va, const struct copy *copy)
 	       at->protection == (PROT_READ | PROT_EXEC);
 }
 
-static void forget_copies(void)
-{
-	for (unsigned i = 0; i < copies_end; i++)
-		if (copies[i].frame)
-			copies_drop(&copies[i], true);
-}
-
 static int set_up(enum isolation isolation)
 {
 	shared->isolation = ISOLATION_NONE;
-	forget_copies();
+	fake_no_copies();
 	copies_memory = memory;
 	fake_guest_start();
 	memset(&tables, 0, sizeof(tables));
@@ -88,9 +68,7 @@ static int set_up(enum isolation isolation)
 	shared->isolation = isolation;
 	shadow_start();
 	shadow->copies_seen = copies_generation;
-	for (unsigned i = 0; i < 2; i++)
-		*fake_entry(LINEAR + i * BLOCK_SIZE, BLOCK_SHIFT) =
-			(FRAMES_AT + i * BLOCK_SIZE) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS;
+	fake_linear(LINEAR);
 	return 0;
 }
 
@@ -111,15 +89,15 @@ static void code_shows_the_copy(void **state)
 	struct copy *copy;
 
 	(void)state;
-	fake_ram[frame(3) + 5] = 0x77;
+	fake_ram[fake_frame(3) + 5] = 0x77;
 	guest_maps(CODE, 3, TEXT);
 	copy = copy_of(3);
 	assert_int_equal(copies_bytes(copy)[5], 0x77);
-	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
-	assert_true(shows(page(CODE, 3), copy));
-	assert_int_equal(fake_placed, page(CODE, 3));
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page_at(CODE, 3), copy));
+	assert_int_equal(fake_placed, page_at(CODE, 3));
 	assert_int_equal(fake_mapped(LAYOUT_POINTERS)->file, FD_COPIES);
-	assert_ptr_equal(shadow_shown(gva(page(CODE, 3) + 9)), copy);
+	assert_ptr_equal(shadow_shown(gva(page_at(CODE, 3) + 9)), copy);
 }
 
 /* Data, code that may be written or was, code of the kernel: the frame. */
@@ -132,9 +110,9 @@ static void others_show_the_frame(void **state)
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		guest_maps(CODE, 3, flags[i]);
 		shadow_flush_user();
-		assert_true(touch(page(CODE, 3), flags[i] & PTE_U ? ACCESS_USER : 0));
-		assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
-		assert_false(rights_of(page(CODE, 3)) & PROT_WRITE);
+		assert_true(touch(page_at(CODE, 3), flags[i] & PTE_U ? ACCESS_USER : 0));
+		assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_RAM);
+		assert_false(rights_of(page_at(CODE, 3)) & PROT_WRITE);
 	}
 }
 
@@ -143,18 +121,18 @@ static void a_copy_takes_rights_away(void **state)
 	(void)state;
 	guest_maps(ALIAS, 3, WRITE);
 	guest_maps(ALIAS, 4, WRITE);
-	assert_true(touch(page(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
-	assert_true(touch(page(ALIAS, 4), ACCESS_USER | ACCESS_WRITE));
-	assert_true(touch(page(LINEAR, 3), ACCESS_WRITE));
+	assert_true(touch(page_at(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
+	assert_true(touch(page_at(ALIAS, 4), ACCESS_USER | ACCESS_WRITE));
+	assert_true(touch(page_at(LINEAR, 3), ACCESS_WRITE));
 	copy_of(3);
-	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
-	assert_int_equal(rights_of(page(ALIAS, 4)), PROT_READ | PROT_WRITE);
-	assert_false(rights_of(page(LINEAR, 3)) & PROT_WRITE);
-	assert_true(rights_of(page(LINEAR, 4)) & PROT_WRITE);
+	assert_int_equal(rights_of(page_at(ALIAS, 3)), PROT_READ);
+	assert_int_equal(rights_of(page_at(ALIAS, 4)), PROT_READ | PROT_WRITE);
+	assert_false(rights_of(page_at(LINEAR, 3)) & PROT_WRITE);
+	assert_true(rights_of(page_at(LINEAR, 4)) & PROT_WRITE);
 	shadow_flush_user(); /* what the tables allow is not given back */
-	*fake_entry(page(ALIAS, 3), PAGE_SHIFT) ^= PTE_G;
-	shadow_flush_page(gva(page(ALIAS, 3)));
-	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
+	*fake_entry(page_at(ALIAS, 3), PAGE_SHIFT) ^= PTE_G;
+	shadow_flush_page(gva(page_at(ALIAS, 3)));
+	assert_int_equal(rights_of(page_at(ALIAS, 3)), PROT_READ);
 }
 
 static void a_write_drops_it(void **state)
@@ -166,17 +144,17 @@ static void a_write_drops_it(void **state)
 		guest_maps(CODE, n, TEXT);
 		guest_maps(ALIAS, n, WRITE);
 		copy_of(n);
-		assert_true(touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH));
-		assert_true(touch(page(bases[n], n), ACCESS_READ));
-		assert_false(rights_of(page(bases[n], n)) & PROT_WRITE);
-		assert_non_null(copies_find(frame(n)));
-		assert_true(touch(page(bases[n], n), ACCESS_WRITE));
-		assert_null(copies_find(frame(n)));
-		assert_true(rights_of(page(bases[n], n)) & PROT_WRITE);
-		assert_null(fake_mapped(page(CODE, n)));
-		assert_true(touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH));
-		assert_int_equal(fake_mapped(page(CODE, n))->file, FD_RAM);
-		assert_null(copies_make(frame(n))); /* not again soon */
+		assert_true(touch(page_at(CODE, n), ACCESS_USER | ACCESS_FETCH));
+		assert_true(touch(page_at(bases[n], n), ACCESS_READ));
+		assert_false(rights_of(page_at(bases[n], n)) & PROT_WRITE);
+		assert_non_null(copies_find(fake_frame(n)));
+		assert_true(touch(page_at(bases[n], n), ACCESS_WRITE));
+		assert_null(copies_find(fake_frame(n)));
+		assert_true(rights_of(page_at(bases[n], n)) & PROT_WRITE);
+		assert_null(fake_mapped(page_at(CODE, n)));
+		assert_true(touch(page_at(CODE, n), ACCESS_USER | ACCESS_FETCH));
+		assert_int_equal(fake_mapped(page_at(CODE, n))->file, FD_RAM);
+		assert_null(copies_make(fake_frame(n))); /* not again soon */
 	}
 }
 
@@ -185,11 +163,11 @@ static void so_does_the_vmms(void **state)
 	(void)state;
 	copy_of(6);
 	copy_of(7);
-	backend_before_store(gpa(frame(8)), 8);
-	assert_non_null(copies_find(frame(7)));
-	backend_before_store(gpa(frame(7) - 4), 8);
-	assert_null(copies_find(frame(6)));
-	assert_null(copies_find(frame(7)));
+	backend_before_store(gpa(fake_frame(8)), 8);
+	assert_non_null(copies_find(fake_frame(7)));
+	backend_before_store(gpa(fake_frame(7) - 4), 8);
+	assert_null(copies_find(fake_frame(6)));
+	assert_null(copies_find(fake_frame(7)));
 }
 
 static void one_place_per_process(void **state)
@@ -198,16 +176,16 @@ static void one_place_per_process(void **state)
 
 	(void)state;
 	guest_maps(CODE, 3, TEXT);
-	*fake_entry(page(CODE, 9), PAGE_SHIFT) = frame(3) | TEXT;
+	*fake_entry(page_at(CODE, 9), PAGE_SHIFT) = fake_frame(3) | TEXT;
 	copy = copy_of(3);
-	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
-	assert_true(touch(page(CODE, 9), ACCESS_USER | ACCESS_FETCH));
-	assert_true(shows(page(CODE, 3), copy));
-	assert_int_equal(fake_mapped(page(CODE, 9))->file, FD_RAM);
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_true(touch(page_at(CODE, 9), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page_at(CODE, 3), copy));
+	assert_int_equal(fake_mapped(page_at(CODE, 9))->file, FD_RAM);
 	guest_maps(CODE, 3, 0);
 	shadow_flush_user();
-	assert_true(touch(page(CODE, 9), ACCESS_USER | ACCESS_FETCH));
-	assert_true(shows(page(CODE, 9), copy));
+	assert_true(touch(page_at(CODE, 9), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page_at(CODE, 9), copy));
 }
 
 static void the_guest_maps_over_the_pointers(void **state)
@@ -215,13 +193,13 @@ static void the_guest_maps_over_the_pointers(void **state)
 	(void)state;
 	guest_maps(CODE, 3, TEXT);
 	copy_of(3);
-	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
-	*fake_entry(LAYOUT_POINTERS + 0x3000, PAGE_SHIFT) = frame(8) | WRITE;
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	*fake_entry(LAYOUT_POINTERS + 0x3000, PAGE_SHIFT) = fake_frame(8) | WRITE;
 	assert_true(touch(LAYOUT_POINTERS + 0x3000, ACCESS_USER | ACCESS_WRITE));
-	assert_null(fake_mapped(page(CODE, 3)));
+	assert_null(fake_mapped(page_at(CODE, 3)));
 	assert_null(fake_mapped(LAYOUT_POINTERS));
-	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
-	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_RAM);
 }
 
 static void rights_that_are_taken(void **state)
@@ -229,12 +207,12 @@ static void rights_that_are_taken(void **state)
 	(void)state;
 	guest_maps(CODE, 3, TEXT);
 	copy_of(3);
-	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER | ACCESS_FETCH));
 	guest_maps(CODE, 3, TEXT | PTE_NX);
 	for (unsigned i = 0; i < 2; i++) { /* it need not flush first */
-		assert_true(touch(page(CODE, 3), ACCESS_USER));
-		assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
-		assert_int_equal(rights_of(page(CODE, 3)), PROT_READ);
+		assert_true(touch(page_at(CODE, 3), ACCESS_USER));
+		assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_RAM);
+		assert_int_equal(rights_of(page_at(CODE, 3)), PROT_READ);
 		shadow_flush_user();
 	}
 }
@@ -281,44 +259,44 @@ static void places_are_taken(void **state)
 	memcpy(&asleep, &tables, sizeof(tables));
 	guest_maps(CODE, 30, TEXT);
 	first = copy_of(30);
-	assert_true(touch(page(CODE, 30), ACCESS_USER | ACCESS_FETCH));
-	assert_true(shows(page(CODE, 30), first));
+	assert_true(touch(page_at(CODE, 30), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page_at(CODE, 30), first));
 	take_turns();
 	copies_drop(first, true);
-	second = copies_make(frame(31));
+	second = copies_make(fake_frame(31));
 	assert_ptr_equal(first, second);
-	copies_make(frame(30));
+	copies_make(fake_frame(30));
 	shadow_catch_up();
 	take_turns();
 	assert_sound();
-	assert_true(touch(page(CODE, 30), ACCESS_USER | ACCESS_FETCH));
-	assert_true(shows(page(CODE, 30), copies_find(frame(30))));
+	assert_true(touch(page_at(CODE, 30), ACCESS_USER | ACCESS_FETCH));
+	assert_true(shows(page_at(CODE, 30), copies_find(fake_frame(30))));
 }
 
 static void step(unsigned n)
 {
 	static const uint64_t code[] = {0, TEXT, TEXT, TEXT | PTE_D, TEXT | PTE_W, TEXT | PTE_NX};
-	struct copy *copy = copies_find(frame(n));
+	struct copy *copy = copies_find(fake_frame(n));
 
 	switch (rand() % 9) {
 	case 0:
 		guest_maps(CODE, n, code[rand() % 6]);
-		shadow_flush_page(gva(page(CODE, n)));
+		shadow_flush_page(gva(page_at(CODE, n)));
 		break;
 	case 1:
 		guest_maps(ALIAS, n, rand() % 2 ? WRITE : 0);
-		shadow_flush_page(gva(page(ALIAS, n)));
+		shadow_flush_page(gva(page_at(ALIAS, n)));
 		break;
 	case 2:
 		if (!copy)
-			copies_make(frame(n));
+			copies_make(fake_frame(n));
 		shadow_catch_up();
 		break;
 	case 3:
-		touch(page(ALIAS, n), ACCESS_USER | (rand() % 4 ? 0 : ACCESS_WRITE));
+		touch(page_at(ALIAS, n), ACCESS_USER | (rand() % 4 ? 0 : ACCESS_WRITE));
 		break;
 	case 4:
-		touch(page(LINEAR, n), rand() % 8 ? 0 : ACCESS_WRITE);
+		touch(page_at(LINEAR, n), rand() % 8 ? 0 : ACCESS_WRITE);
 		break;
 	case 5:
 		if (copy && rand() % 4 == 0)
@@ -329,11 +307,11 @@ static void step(unsigned n)
 		take_turns();
 		break;
 	case 7:
-		*fake_entry(page(LINEAR, n), BLOCK_SHIFT) ^= rand() % 2 ? PTE_W : PTE_NX;
+		*fake_entry(page_at(LINEAR, n), BLOCK_SHIFT) ^= rand() % 2 ? PTE_W : PTE_NX;
 		shadow_flush_kernel();
 		break;
 	default:
-		touch(page(CODE, n), ACCESS_USER | ACCESS_FETCH);
+		touch(page_at(CODE, n), ACCESS_USER | ACCESS_FETCH);
 		break;
 	}
 }
@@ -355,11 +333,11 @@ static void the_pool_turns_over(void **state)
 	(void)state;
 	for (unsigned n = 0; n < 2 * LAYOUT_COPY_COUNT; n++) {
 		unsigned which = PAGES + n % 1000;
-		struct copy *copy = copies_find(frame(which));
+		struct copy *copy = copies_find(fake_frame(which));
 
 		if (!copy)
 			copy = copy_of(which);
-		assert_ptr_equal(copies_find(frame(which)), copy);
+		assert_ptr_equal(copies_find(fake_frame(which)), copy);
 		assert_true(copies_end <= LAYOUT_COPY_COUNT);
 		if (n % 3 == 0)
 			copies_drop(copy, true);
@@ -379,26 +357,26 @@ static void the_twin_shows_it(void **state)
 	guest_maps(CODE, 3, TEXT);
 	guest_maps(ALIAS, 3, WRITE);
 	vcpu.cpl = 3;
-	assert_true(touch(page(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
-	assert_true(touch(page(CODE, 3), ACCESS_USER | ACCESS_FETCH));
+	assert_true(touch(page_at(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
+	assert_true(touch(page_at(CODE, 3), ACCESS_USER | ACCESS_FETCH));
 	copy = copy_of(3);
-	assert_true(mmu_probe(gva(page(CODE, 3)), &at));
-	shadow_show(gva(page(CODE, 3)), &at);
+	assert_true(mmu_probe(gva(page_at(CODE, 3)), &at));
+	shadow_show(gva(page_at(CODE, 3)), &at);
 	fake_process = &fake_twin;
-	assert_true(shows(page(CODE, 3), copy));
-	assert_int_equal(rights_of(page(ALIAS, 3)), PROT_READ);
+	assert_true(shows(page_at(CODE, 3), copy));
+	assert_int_equal(rights_of(page_at(ALIAS, 3)), PROT_READ);
 	assert_null(fake_mapped(LAYOUT_POINTERS));
 	fake_process = own;
 	vcpu.cpl = 0;
-	assert_true(touch(page(CODE, 3), ACCESS_READ));
-	assert_int_equal(fake_mapped(page(CODE, 3))->file, FD_RAM);
-	assert_int_equal(rights_of(page(CODE, 3)), PROT_READ);
+	assert_true(touch(page_at(CODE, 3), ACCESS_READ));
+	assert_int_equal(fake_mapped(page_at(CODE, 3))->file, FD_RAM);
+	assert_int_equal(rights_of(page_at(CODE, 3)), PROT_READ);
 	vcpu.cpl = 3;
-	assert_true(touch(page(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
-	assert_null(copies_find(frame(3)));
+	assert_true(touch(page_at(ALIAS, 3), ACCESS_USER | ACCESS_WRITE));
+	assert_null(copies_find(fake_frame(3)));
 	fake_process = &fake_twin;
-	assert_null(fake_mapped(page(CODE, 3)));
-	assert_true(rights_of(page(ALIAS, 3)) & PROT_WRITE);
+	assert_null(fake_mapped(page_at(CODE, 3)));
+	assert_true(rights_of(page_at(ALIAS, 3)) & PROT_WRITE);
 	fake_process = own;
 	vcpu.cpl = 0;
 }

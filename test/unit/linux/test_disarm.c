@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define FRAME 0x400000
+#define FRAME FAKE_FRAMES
 #define CODE  UINT64_C(0x10000000)
 #define TEXT  (PTE_P | PTE_A | PTE_U)
 #define AT    0x200 /* of what the tests put into the page, among NOPs */
@@ -55,8 +55,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	if (copies_find(FRAME))
-		copies_drop(copies_find(FRAME), true);
+	fake_no_copies();
 	return 0;
 }
 
@@ -108,8 +107,9 @@ static void instructions_are_replaced(void **state)
 static void parts_of_others_are_not(void **state)
 {
 	(void)state;
-	put(AT, "\x0f\xae\x6c\x24\x40", 5);
+	put(AT + 0x10, "\x0f\xae\x6c\x24\x40", 5);
 	put(AT + 0x80, "\xb8\x0f\x01\xef\x00", 5); /* mov $0xef010f, %eax */
+	not_shown();
 	not_shown();
 }
 
