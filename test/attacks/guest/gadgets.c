@@ -319,11 +319,10 @@ static void moved_together(void)
 	fire(room + PAGE - 8);
 }
 
-/* The second half changes after both were looked at side by side. */
-static void second_half_later(void)
+/* Over the end of a page, without its second half's first byte, which is returned; and both
+ * pages were executed. */
+static uint8_t put_harmless(uint8_t *writable, const uint8_t *at)
 {
-	int fd = file(2);
-	uint8_t *writable = pages(2, RW, MAP_SHARED, fd), *at = pages(2, RX, MAP_SHARED, fd);
 	uint8_t keep;
 
 	put(writable + PAGE - 8);
@@ -332,6 +331,17 @@ static void second_half_later(void)
 	writable[PAGE] = 0x90;
 	call(at);
 	call(at + PAGE + 64);
+	return keep;
+}
+
+/* The second half changes after both were looked at side by side. */
+static void second_half_later(void)
+{
+	int fd = file(2);
+	uint8_t *writable = pages(2, RW, MAP_SHARED, fd), *at = pages(2, RX, MAP_SHARED, fd);
+	uint8_t keep;
+
+	keep = put_harmless(writable, at);
 	writable[PAGE] = keep;
 	fire(at + PAGE - 8);
 }
@@ -345,12 +355,7 @@ static void second_half_elsewhere(void)
 	uint8_t keep;
 	pid_t pid;
 
-	put(writable + PAGE - 8);
-	keep = writable[PAGE];
-	writable[0] = writable[PAGE + 64] = RET;
-	writable[PAGE] = 0x90;
-	call(at);
-	call(at + PAGE + 64);
+	keep = put_harmless(writable, at);
 	pid = fork();
 	if (pid == 0) {
 		writable[PAGE] = keep;

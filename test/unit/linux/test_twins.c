@@ -267,6 +267,17 @@ static void waits_again(void **state)
 
 /* --- death ---------------------------------------------------------------------------------- */
 
+/* The dead one's successor begins with nothing. */
+static void the_next_one_runs(void)
+{
+	then(TWIN + 1, 0, 0, 0);
+	then(TWIN + 1, SIGSEGV, 0, 0);
+	twin_run();
+	assert_int_equal(spawned, 1);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(told.count, 0);
+}
+
 static void dies_in_the_application(void **state)
 {
 	(void)state;
@@ -277,12 +288,7 @@ static void dies_in_the_application(void **state)
 	assert_int_equal(reported, 0);
 	assert_int_equal(the_shared.active_pid, SELF);
 	assert_int_equal(answers[1], 0); /* the zygote's report */
-	then(TWIN + 1, 0, 0, 0);
-	then(TWIN + 1, SIGSEGV, 0, 0);
-	twin_run();
-	assert_int_equal(spawned, 1);
-	assert_int_equal(dropped, 1);
-	assert_int_equal(told.count, 0);
+	the_next_one_runs();
 	assert_int_equal(raised, 1);
 }
 
@@ -297,12 +303,7 @@ static void dies_mapping(void **state)
 	}
 	assert_int_equal(event_at, 1);
 	assert_int_equal(told.run, 0);
-	then(TWIN + 1, 0, 0, 0);
-	then(TWIN + 1, SIGSEGV, 0, 0);
-	twin_run();
-	assert_int_equal(spawned, 1);
-	assert_int_equal(dropped, 1);
-	assert_int_equal(told.count, 0);
+	the_next_one_runs();
 	assert_int_equal(raised, 0);
 	assert_int_equal(reported, 1);
 }
