@@ -17,7 +17,10 @@
  * vmm_leave: last step of every way out: registers are the guest's already, the rest
  * comes from vcpu.iret_frame. vmm_leave_call: the same, by `ret`, to the instruction behind
  * a site's call. vmm_user_exit: the same for applications (vcpu.cpl is 3), a weak symbol: a
- * back-end with more to do (protection keys) defines its own.
+ * back-end with more to do (protection keys) defines its own. rsp is at iret_frame[0], with
+ * vcpu.frame_room below it, or at the end of the VMM's stack. Interrupts are on then, and
+ * nobody looks at vcpu.pending any more: a hypervisor that does not call when
+ * vcpu.masked is cleared must look on this way out by itself.
  * Interrupted in vmm_leave, or at the first instruction of vmm_user_exit,
  * rewrite_restart() completes the way out.
  */

@@ -107,19 +107,28 @@ struct system_segment {
 	uint32_t limit;
 };
 
+#define VCPU_SHARED 64 /* bytes, and aligned so */
+
 struct vcpu {
-	/* What templates touch: keep first. A virtual interrupt flag is 0 or 1. */
-	uint8_t vif;	 /* virtual RFLAGS.IF while the guest's kernel runs */
-	uint8_t pending; /* 1: on the next chance to interrupt, call vmm_interrupt_window() */
-	uint8_t cpl;	 /* 0: guest kernel, 3: guest applications */
-	uint8_t in_vmm;	 /* 1: between entry and exit of the VMM on this virtual CPU */
-	uint8_t shadow;	 /* 1: no interrupt before the next instruction (sti, mov ss) */
-	uint8_t halted;	 /* hlt was executed, no interrupt since */
+	/* Shared with the hypervisor, if it keeps its guests' interrupt flag itself: it may set
+	 * `pending`, and write its own part, at any time. Each flag is 0 or 1. */
+	_Alignas(VCPU_SHARED) uint8_t pending; /* 1: look for what to deliver */
+	uint8_t masked;			       /* virtual RFLAGS.IF, inverted */
+	uint8_t hypervisor[VCPU_SHARED - 2];   /* the back-end's */
+
+	/* What templates touch: keep first. */
+	uint8_t cpl;		     /* 0: guest kernel, 3: guest applications */
+	uint8_t in_vmm;		     /* 1: between entry and exit of the VMM on this virtual CPU */
+	uint8_t shadow;		     /* 1: no interrupt before the next instruction (sti, mov ss) */
+	uint8_t halted;		     /* hlt was executed, no interrupt since */
 	uint32_t segment[SEG_COUNT]; /* selectors as the guest knows them, upper half 0 */
 	uint64_t cr0, cr2, cr3, cr4, cr8;
 	uint64_t kernel_gs_base; /* the base that swapgs exchanges with the real one */
 	uint64_t scratch[4];	 /* of stubs that may not use a stack */
-	/* Stubs that leave by iret build its frame here: rip, cs, rflags, rsp, ss. */
+	/* Stubs that leave by iret build its frame here: rip, cs, rflags, rsp, ss. Their
+	 * stack pointer is in it meanwhile, with interrupts on or off, and a hypervisor
+	 * may push an event's frame below that: never where the stub has put anything. */
+	uint64_t frame_room[16];
 	uint64_t iret_frame[5];
 
 	struct regs regs;
@@ -142,7 +151,21 @@ struct vcpu {
 	uint64_t shadow_rip;
 };
 
+_Static_assert(offsetof(struct vcpu, pending) == 0 && offsetof(struct vcpu, masked) == 1 &&
+		       offsetof(struct vcpu, hypervisor) == 2 &&
+		       offsetof(struct vcpu, cpl) == VCPU_SHARED,
+	       "as hypervisors have it");
+_Static_assert(offsetof(struct vcpu, frame_room) + sizeof(((struct vcpu *)0)->frame_room) ==
+		       offsetof(struct vcpu, iret_frame),
+	       "the room is below the frame");
+
 /* The one virtual CPU. Several will need an array and a base register. */
 extern struct vcpu vcpu;
+
+/* Virtual RFLAGS.IF, in its place. */
+static inline mword interrupt_flag(const struct vcpu *state)
+{
+	return state->masked ? 0 : FLAG_IF;
+}
 
 #endif

@@ -56,7 +56,7 @@ gate_rax:
 	movzwl	STAR_KERNEL, %eax
 	andl	$0xfffc, %eax
 	movb	$0, VCPU(CPL)
-	movb	$0, VCPU(VIF)
+	movb	$1, VCPU(MASKED)
 	movl	%eax, SEGMENT(CS)
 	addl	$8, %eax
 	movl	%eax, SEGMENT(SS)

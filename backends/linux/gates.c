@@ -343,7 +343,7 @@ static void settle_gate(uint16_t saved)
 	if (saved & GATE_RSP)
 		regs->gpr[RSP] = vcpu.scratch[2];
 	vcpu.cpl = 3;
-	vcpu.vif = 1;
+	vcpu.masked = 0;
 	if (saved & GATE_FLAGS)
 		regs->rflags = vcpu.iret_frame[4];
 	if (saved & GATE_FLAGS11)

@@ -80,7 +80,7 @@ static void save_registers(const struct sigcontext *at)
 	regs->gpr[R15] = at->r15;
 	regs->rip = at->rip;
 	/* The real IF is always 1 and means nothing. */
-	regs->rflags = (at->eflags & ~FLAG_IF) | (vcpu.vif ? FLAG_IF : 0);
+	regs->rflags = (at->eflags & ~FLAG_IF) | interrupt_flag(&vcpu);
 	__asm__ volatile("rdfsbase %0" : "=r"(vcpu.fs_base));
 	__asm__ volatile("rdgsbase %0" : "=r"(vcpu.gs_base));
 }

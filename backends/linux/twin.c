@@ -278,7 +278,7 @@ static void set_command(void)
 static bool interrupted(void)
 {
 	return __atomic_load_n(&shared->event, __ATOMIC_SEQ_CST) ||
-	       (vcpu.pending && vcpu.vif && !vcpu.shadow);
+	       (vcpu.pending && !vcpu.masked && !vcpu.shadow);
 }
 
 static void set_active(uint32_t pid)

@@ -65,7 +65,7 @@ emulator emulate_store, emulate_load, emulate_exchange, emulate_test_clear;
 
 #define FLAGS_ALL UINT64_C(0x3f7fd5) /* defined ones, SDM 1 figure 3-8 */
 
-/* vcpu.vif and vcpu.iopl are the truth; regs.rflags follows. */
+/* vcpu.masked and vcpu.iopl are the truth; regs.rflags follows. */
 void flags_set(mword flags);
 void flags_sync(void); /* after an entry: regs.rflags is the real processor's */
 
@@ -185,7 +185,7 @@ void trap_debug(mword dr6);
 
 void interrupt_look(void);    /* let the devices look; pending; timer */
 void interrupt_refresh(void); /* a device was accessed: pending and the timer anew */
-bool interrupt_deliver(void); /* if vif allows and there is one */
+bool interrupt_deliver(void); /* if not masked and there is one */
 void interrupt_shadow(mword rip);
 void interrupt_reset(void);
 

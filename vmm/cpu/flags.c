@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* RFLAGS: what instructions see and change of it.
  *
- * The real processor's IF and IOPL belong to the host. The guest's IF is vcpu.vif,
- * where templates reach it with one move; its IOPL is vcpu.iopl.
+ * The real processor's IF and IOPL belong to the host. The guest's IF is vcpu.masked,
+ * inverted, where templates reach it with one move; its IOPL is vcpu.iopl.
  */
 #include "vmm/cpu/cpu.h"
 
 void flags_set(mword flags)
 {
 	vcpu.regs.rflags = (flags & FLAGS_ALL) | FLAG_ONE;
-	vcpu.vif = (flags & FLAG_IF) != 0;
+	vcpu.masked = !(flags & FLAG_IF);
 	vcpu.iopl = flags & FLAG_IOPL;
 }
 
@@ -17,7 +17,7 @@ void flags_sync(void)
 {
 	mword real = vcpu.regs.rflags & ~(FLAG_IF | FLAG_IOPL);
 
-	vcpu.regs.rflags = real | FLAG_ONE | (vcpu.vif ? FLAG_IF : 0) | vcpu.iopl;
+	vcpu.regs.rflags = real | FLAG_ONE | interrupt_flag(&vcpu) | vcpu.iopl;
 }
 
 bool emulate_cli(const struct insn *insn, mword next)
@@ -33,7 +33,7 @@ bool emulate_cli(const struct insn *insn, mword next)
 bool emulate_sti(const struct insn *insn, mword next)
 {
 	(void)insn;
-	if (!vcpu.vif && emulating_trap)
+	if (vcpu.masked && emulating_trap)
 		interrupt_shadow(next);
 	flags_set(vcpu.regs.rflags | FLAG_IF);
 	return true;

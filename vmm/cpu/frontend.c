@@ -6,6 +6,7 @@
 #include "vmm/cpu/machine.h"
 #include "vmm/emulate.h"
 #include "vmm/rewrite.h"
+#include "vmm/string.h"
 
 #define BOOT_CS 0x10 /* Linux Documentation/x86/boot.rst, "64-bit Boot Protocol" */
 #define BOOT_DS 0x18
@@ -15,10 +16,7 @@
 
 void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params)
 {
-	uint64_t host_cs = vcpu.host_cs, host_ss = vcpu.host_ss;
-	uint8_t in_vmm = vcpu.in_vmm;
-
-	vcpu = (struct vcpu){
+	struct vcpu fresh = {
 		.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG,
 		.cr3 = root.v,
 		.cr4 = CR4_PAE,
@@ -31,12 +29,16 @@ void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params)
 		.segment = {[SEG_CS] = BOOT_CS, [SEG_SS] = BOOT_DS},
 		.gdtr.limit = 0xffff,
 		.idtr.limit = 0xffff,
-		.in_vmm = in_vmm,
-		.host_cs = host_cs,
-		.host_ss = host_ss,
+		.in_vmm = vcpu.in_vmm,
+		.host_cs = vcpu.host_cs,
+		.host_ss = vcpu.host_ss,
+		.regs.rip = entry.v,
+		.regs.gpr[RSI] = boot_params.v,
 	};
-	vcpu.regs.rip = entry.v;
-	vcpu.regs.gpr[RSI] = boot_params.v;
+
+	/* what is shared with the hypervisor is not written: it may be marking an event */
+	memcpy((uint8_t *)&vcpu + VCPU_SHARED, (const uint8_t *)&fresh + VCPU_SHARED,
+	       sizeof(vcpu) - VCPU_SHARED);
 	flags_set(0);
 	cpuid_reset();
 	machine_reset();

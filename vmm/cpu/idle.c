@@ -22,7 +22,7 @@ bool emulate_hlt(const struct insn *insn, mword next)
 {
 	(void)insn;
 	vcpu.regs.rip = next;
-	if (!vcpu.vif) /* only an NMI could wake it, and there is none */
+	if (vcpu.masked) /* only an NMI could wake it, and there is none */
 		backend_exit(BACKEND_EXIT_HALTED, 0);
 	vcpu.halted = 1;
 	vcpu.shadow = 0;

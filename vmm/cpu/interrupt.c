@@ -6,9 +6,11 @@
  * (paper 2.4.2). It is delivered at once if the guest is interruptible, and else
  * when a stub that enables interrupts (sti, popf, iret), the idle loop or any other
  * exit from the VMM finds both. `pending` is a hint: the controller may have been
- * masked meanwhile, so it is asked again before delivery. A back-end may set it, too,
- * to be called soon; it must remember its event by itself until it calls vmm_event(),
- * for `pending` is computed anew whenever a device is accessed.
+ * masked meanwhile, so it is asked again before delivery. A back-end, or the hypervisor
+ * itself, may set it, too, to be called soon; the event must be remembered elsewhere until
+ * vmm_event() is called, for `pending` is computed anew whenever a device is accessed.
+ * backend_before_resume() is the last to look for such events: it may hand them over and
+ * call vmm_before_resume() again; what is marked behind that, vmm_resume finds.
  */
 #include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
@@ -63,7 +65,7 @@ bool interrupt_deliver(void)
 {
 	int vector;
 
-	if (!vcpu.vif || in_shadow())
+	if (vcpu.masked || in_shadow())
 		return false;
 	vector = machine_interrupt() ? machine_acknowledge() : -1;
 	if (vector >= 0)

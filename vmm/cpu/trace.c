@@ -14,7 +14,7 @@ void vmm_trace(uint16_t class, mword rip)
 	line_field(line_field(&line, "rip", rip), "rax", gpr[RAX]);
 	line_field(line_field(&line, "rcx", gpr[RCX]), "rdx", gpr[RDX]);
 	line_field(line_field(&line, "rsp", gpr[RSP]), "cpl", vcpu.cpl);
-	line_field(&line, "vif", vcpu.vif);
+	line_field(&line, "masked", vcpu.masked);
 	line_log(&line);
 }
 

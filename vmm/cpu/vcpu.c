@@ -5,6 +5,6 @@
 #include "vmm/frontend.h"
 #include "vmm/memory.h"
 
-struct vcpu vcpu __attribute__((aligned(64)));
+struct vcpu vcpu;
 struct guest_memory guest_memory;
 uint64_t vmm_tsc_khz;

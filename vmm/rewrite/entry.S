@@ -87,10 +87,10 @@ enter:
 	movq	stack_top(%rip), %rsp
 	pushfq
 	popq	%rax
-	andl	$~FLAG_IF, %eax
-	movzbl	VCPU(VIF), %ecx
+	orl	$FLAG_IF, %eax
+	movzbl	VCPU(MASKED), %ecx
 	shll	$9, %ecx			# to FLAG_IF
-	orl	%ecx, %eax
+	xorl	%ecx, %eax
 	movq	%rax, VCPU(RFLAGS)
 	testl	$FLAGS_NOT_IN_C, %eax
 	jz	1f
@@ -152,8 +152,8 @@ vmm_resume_commit:
 	movb	$0, VCPU(IN_VMM)
 	cmpb	$0, VCPU(PENDING)		# once more: a back-end may have marked
 	je	3f				# it while in_vmm kept it from more
-	cmpb	$0, VCPU(VIF)
-	je	3f
+	cmpb	$0, VCPU(MASKED)
+	jne	3f
 	cmpb	$0, VCPU(SHADOW)
 	je	vmm_resume
 	movq	VCPU(RIP), %rax

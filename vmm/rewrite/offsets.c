@@ -12,8 +12,8 @@
 void offsets(void);
 void offsets(void)
 {
-	OFFSET(VCPU_VIF, vif);
 	OFFSET(VCPU_PENDING, pending);
+	OFFSET(VCPU_MASKED, masked);
 	OFFSET(VCPU_CPL, cpl);
 	OFFSET(VCPU_IN_VMM, in_vmm);
 	OFFSET(VCPU_SHADOW, shadow);

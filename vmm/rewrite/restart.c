@@ -90,7 +90,7 @@ static bool forward_user(struct interrupted *in)
 	uint16_t user = (uint16_t)(state->star >> 48); /* SDM 2, "SYSRET" */
 
 	state->cpl = 3;
-	state->vif = 1;
+	state->masked = 0;
 	state->segment[SEG_CS] = (uint16_t)(user + 16) | 3;
 	state->segment[SEG_SS] = (uint16_t)(user + 8) | 3;
 	return forward_frame(in);
@@ -144,7 +144,7 @@ static bool restart_thunk(struct interrupted *in, const struct site *site, unsig
 /* The virtual IF is the only one that guests see. */
 static void put_interrupt_flag(struct vcpu *state)
 {
-	state->regs.rflags = (state->regs.rflags & ~FLAG_IF) | (state->vif ? FLAG_IF : 0);
+	state->regs.rflags = (state->regs.rflags & ~FLAG_IF) | interrupt_flag(state);
 }
 
 /* An application may jump anywhere in here: only its way out counts as a stub. */

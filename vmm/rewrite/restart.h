@@ -12,7 +12,7 @@
 #define RESTART_FORWARD_POPF  2 /* flags are above the return address */
 #define RESTART_BACK_JUMP     3 /* jumped to: address behind the site in scratch[3] */
 #define RESTART_FORWARD_FRAME 4 /* all in vcpu.iret_frame */
-#define RESTART_FORWARD_USER  5 /* and to an application: cpl, vif, segments */
+#define RESTART_FORWARD_USER  5 /* and to an application: cpl, masked, segments */
 #define RESTART_ACTIONS	      6
 
 /* Registers to put back: rax, rcx, rsp from scratch[0..2], flags from iret_frame[4]. */

@@ -12,9 +12,19 @@
  * back: the guest stands at its site, nothing has happened. Behind it, the stub is
  * rolled forward: the guest stands behind the site. The table at the end says which,
  * instruction by instruction, and what must be put back; restart.c does it. Without
- * that, an interrupt would be delivered with a stub's address, stack and registers:
- * between the look at `pending` and the commit it would even wait for the next one.
+ * that, an interrupt would be delivered with a stub's address, stack and registers.
  * Memory faults happen only in front of the commit.
+ *
+ * A hypervisor that keeps the interrupt flag interrupts nobody while `masked` is set, only
+ * marks `pending`, and says nothing when `masked` is cleared. So a stub that clears it
+ * in the guest's kernel looks at `pending` behind the commit: what is marked before the
+ * look is seen by it, what is marked later interrupts. If there is something, the stub
+ * masks again, which is harmless as the instruction sets the flag anyway, and is rolled
+ * back by the general way, which emulates the instruction and delivers behind it. On the
+ * way to an application it is the back-end that sees to it (vmm_user_exit, entry.h).
+ *
+ * Where a stub's stack pointer is in vcpu.iret_frame, all that it still needs of the frame
+ * is at the stack pointer or above: the hypervisor may push an event's frame below.
  */
 #include "vmm/entry.h"
 #include "vmm/rewrite/restart.h"
@@ -51,7 +61,7 @@
 vmm_stubs_start:
 
 /* sti: interrupts are on, a pending one is delivered at once.
- * in: [rsp] = return address. clobbers: nothing, no flag. out: vif = 1
+ * in: [rsp] = return address. clobbers: nothing, no flag. out: masked = 0
  *
  * Hardware holds interrupts off until after the next instruction. Here one may come in
  * front of it: compilers and Linux count on that only in `sti; hlt` and the like,
@@ -63,13 +73,16 @@ vmm_stubs_start:
 vmm_sti:
 	movq	%rcx, SCRATCH(1)
 sti_saved:
+	movb	$0, VCPU(MASKED)		# commit
+sti_done:
 	movzbl	VCPU(PENDING), %ecx
-	jrcxz	1f				# touches no flag
+	jrcxz	sti_on				# touches no flag
+	movb	$1, VCPU(MASKED)
+sti_undone:
 	movq	SCRATCH(1), %rcx
 	jmp	vmm_site_entry
-1:	movq	SCRATCH(1), %rcx
-	movb	$1, VCPU(VIF)			# commit
-sti_done:
+sti_on:
+	movq	SCRATCH(1), %rcx
 	ret
 sti_end:
 	.size	vmm_sti, . - vmm_sti
@@ -84,13 +97,13 @@ vmm_pushf:
 	movq	%rax, SCRATCH(0)
 	movq	%rcx, SCRATCH(1)
 pushf_saved:
-	movzbl	VCPU(VIF), %eax
-	leal	(, %rax, 8), %eax		# lea: shl would change flags
-	leal	(, %rax, 8), %eax		# 64 * vif
+	movl	$0, %eax			# mov, not, lea change no flag
+	movb	VCPU(MASKED), %ah		# 256 * masked
+	notq	%rax				# - 256 * masked - 1
 	pushfq
 pushf_deep:
 	movq	(%rsp), %rcx
-	leaq	-FLAG_IF(%rcx, %rax, 8), %rcx	# - IF + vif * IF
+	leaq	2(%rcx, %rax, 2), %rcx		# - masked * IF
 	movq	VCPU(IOPL), %rax
 	leaq	(%rcx, %rax), %rcx
 	movq	8(%rsp), %rax			# return address: one down, so that
@@ -103,9 +116,9 @@ pushf_done:
 pushf_end:
 	.size	vmm_pushf, . - vmm_pushf
 
-/* popfq: IF to vif, all other flags real. Common flags only.
+/* popfq: IF to masked, all other flags real. Common flags only.
  * in: [rsp] = return address, 8[rsp] = flags. clobbers: nothing
- * out: flags, vif, rsp one more than at the site
+ * out: flags, masked, rsp one more than at the site
  */
 	.globl	vmm_popf
 	.type	vmm_popf, @function
@@ -115,19 +128,28 @@ popf_saved:
 	movl	8(%rsp), %ecx
 	testl	$~FLAGS_COMMON, %ecx
 	jnz	popf_slow
-	cmpb	$0, VCPU(PENDING)
-	jne	popf_slow
 	cmpl	$0, VCPU(IOPL)
 	jne	popf_slow			# would change it
 	pushq	8(%rsp)
 popf_deep:
 	btl	$9, %ecx			# IF
 	movq	SCRATCH(1), %rcx
-	setc	VCPU(VIF)			# commit
+	setnc	VCPU(MASKED)			# commit
 popf_done:
+	cmpb	$0, VCPU(PENDING)
+	jne	popf_pending
+popf_load:
 	popfq
 popf_loaded:
 	ret	$8				# and past the flags
+popf_pending:
+	cmpb	$0, VCPU(MASKED)
+	jne	popf_load
+	movb	$1, VCPU(MASKED)
+popf_undone:
+	leaq	8(%rsp), %rsp
+popf_shallow:
+	jmp	vmm_site_entry
 popf_slow:
 	movq	SCRATCH(1), %rcx
 	jmp	vmm_site_entry
@@ -139,7 +161,7 @@ popf_end:
  * would load, too) with interrupts on and nothing in the data segments that hardware
  * would have to clear. Anything else takes the general way.
  * in: rsp = rip, cs, rflags, rsp, ss of the guest; scratch[3]. clobbers: nothing
- * out: the guest there; vif, cpl, segments
+ * out: the guest there; masked, cpl, segments
  */
 	.globl	vmm_iret
 	.type	vmm_iret, @function
@@ -153,12 +175,10 @@ iret_saved:
 iret_flags:
 	testl	$~FLAGS_PLAIN, FRAME(4)		# vmm_leave wants none of these
 	jz	1f
-	leaq	plain_flags(%rip), %rsp
+	pushq	$FLAG_IF | 2
 	popfq
 1:	movq	SCRATCH(2), %rsp
 	cmpb	$0, VCPU(CPL)
-	jne	iret_slow
-	cmpb	$0, VCPU(PENDING)
 	jne	iret_slow
 	cmpl	$0, VCPU(IOPL)
 	jne	iret_slow
@@ -189,14 +209,19 @@ iret_flags:
 	testl	$FLAG_AC, %eax
 	jnz	iret_slow
 	btl	$9, %eax			# IF
-	setc	VCPU(VIF)			# commit
+	setnc	VCPU(MASKED)			# commit
 iret_kernel:
+	cmpb	$0, VCPU(PENDING)
+	jne	iret_pending
+iret_leave:
 	movq	VCPU(HOST_SS), %rcx
 	movq	%rcx, FRAME(4)
 	movq	SCRATCH(1), %rcx
 	movq	SCRATCH(0), %rax
 	jmp	vmm_leave
 iret_user:
+	cmpb	$0, VCPU(PENDING)
+	jne	iret_slow
 	testl	$FLAG_IF, %eax
 	jz	iret_slow
 	movzwl	STAR_USER, %eax
@@ -213,7 +238,8 @@ iret_user:
 	orl	SEGMENT(FS), %ecx
 	orl	SEGMENT(GS), %ecx
 	jnz	iret_slow
-	movb	$1, VCPU(VIF)			# commit: all of the next four
+	leaq	FRAME(0), %rsp
+	movb	$0, VCPU(MASKED)		# commit: all of the next four
 iret_to_user:
 	movb	$3, VCPU(CPL)
 	movl	%eax, SEGMENT(SS)
@@ -224,9 +250,14 @@ iret_to_user:
 	movq	SCRATCH(1), %rcx
 	movq	SCRATCH(0), %rax
 	jmp	vmm_user_exit
+iret_pending:
+	cmpb	$0, VCPU(MASKED)
+	jne	iret_leave
+	movb	$1, VCPU(MASKED)
 iret_slow:
 	leaq	FRAME(4), %rsp
 	popfq
+iret_restored:
 	movq	SCRATCH(0), %rax
 	movq	SCRATCH(1), %rcx
 	movq	SCRATCH(2), %rsp
@@ -236,7 +267,7 @@ iret_end:
 
 /* sysretq to an application with common flags and interrupts on.
  * in: rcx = rip, r11 = flags, rsp; scratch[3]. clobbers: nothing
- * out: the application; vif, cpl, segments
+ * out: the application; masked, cpl, segments
  */
 	.globl	vmm_sysret
 	.type	vmm_sysret, @function
@@ -249,7 +280,7 @@ sysret_saved:
 sysret_flags:
 	testl	$~FLAGS_PLAIN, FRAME(4)		# vmm_leave wants none of these
 	jz	1f
-	leaq	plain_flags(%rip), %rsp
+	pushq	$FLAG_IF | 2
 	popfq
 1:	movq	SCRATCH(2), %rsp
 	cmpb	$0, VCPU(CPL)
@@ -277,7 +308,8 @@ sysret_flags:
 	movzwl	STAR_USER, %eax
 	addw	$8, %ax
 	orl	$3, %eax
-	movb	$1, VCPU(VIF)			# commit: all of the next four
+	leaq	FRAME(0), %rsp
+	movb	$0, VCPU(MASKED)		# commit: all of the next four
 sysret_to_user:
 	movb	$3, VCPU(CPL)
 	movl	%eax, SEGMENT(SS)
@@ -290,6 +322,7 @@ sysret_to_user:
 sysret_slow:
 	leaq	FRAME(4), %rsp
 	popfq
+sysret_restored:
 	movq	SCRATCH(0), %rax
 	movq	SCRATCH(2), %rsp
 	jmp	vmm_jump_entry
@@ -347,13 +380,13 @@ leave_odd:
 	testl	$FLAG_TF | FLAG_RF, %eax
 	movq	SCRATCH(0), %rax
 leave_odd_loaded:
+	leaq	FRAME(0), %rsp
 	jnz	1f
-	leaq	FRAME(2), %rsp
+	pushq	FRAME(2)
 	popfq					# IF is 1 and stays so
 	movq	FRAME(3), %rsp
 	jmp	*FRAME(0)
-1:	leaq	FRAME(0), %rsp
-	iretq
+1:	iretq
 leave_end:
 	.weak	vmm_user_exit
 	.set	vmm_user_exit, vmm_leave	# entry.h says why
@@ -384,8 +417,6 @@ vmm_stubs_end:
 
 	.section .rodata
 	.balign	8
-plain_flags:
-	.quad	FLAG_IF | 2
 	.globl	vmm_restarts, vmm_restarts_end
 vmm_restarts:
 	instruction vmm_site_entry, RESTART_BACK
@@ -393,7 +424,9 @@ vmm_restarts:
 
 	range	vmm_sti, sti_saved, RESTART_BACK
 	range	sti_saved, sti_done, RESTART_BACK, 0, CX
-	range	sti_done, sti_end, RESTART_FORWARD
+	range	sti_done, sti_undone, RESTART_FORWARD, 0, CX
+	range	sti_undone, sti_on, RESTART_BACK, 0, CX
+	range	sti_on, sti_end, RESTART_FORWARD, 0, CX
 
 	range	vmm_pushf, pushf_saved, RESTART_BACK
 	range	pushf_saved, pushf_deep, RESTART_BACK, 0, AX|CX
@@ -404,7 +437,10 @@ vmm_restarts:
 	range	popf_saved, popf_deep, RESTART_BACK, 0, CX
 	range	popf_deep, popf_done, RESTART_BACK, 8, CX
 	range	popf_done, popf_loaded, RESTART_FORWARD_POPF, 8
-	range	popf_loaded, popf_slow, RESTART_FORWARD_POPF, 0
+	range	popf_loaded, popf_pending, RESTART_FORWARD_POPF, 0
+	range	popf_pending, popf_undone, RESTART_FORWARD_POPF, 8
+	range	popf_undone, popf_shallow, RESTART_BACK, 8
+	range	popf_shallow, popf_slow, RESTART_BACK
 	range	popf_slow, popf_end, RESTART_BACK, 0, CX
 
 	range	vmm_iret, iret_saved, RESTART_BACK_JUMP
@@ -412,14 +448,17 @@ vmm_restarts:
 	range	iret_flags, iret_kernel, RESTART_BACK_JUMP, 0, AX|CX|SP|FL
 	range	iret_kernel, iret_user, RESTART_FORWARD_FRAME, 0, AX|CX
 	range	iret_user, iret_to_user, RESTART_BACK_JUMP, 0, AX|CX|SP|FL
-	range	iret_to_user, iret_slow, RESTART_FORWARD_USER, 0, AX|CX
-	range	iret_slow, iret_end, RESTART_BACK_JUMP, 0, AX|CX|SP|FL
+	range	iret_to_user, iret_pending, RESTART_FORWARD_USER, 0, AX|CX
+	range	iret_pending, iret_slow, RESTART_FORWARD_FRAME, 0, AX|CX
+	range	iret_slow, iret_restored, RESTART_BACK_JUMP, 0, AX|CX|SP|FL
+	range	iret_restored, iret_end, RESTART_BACK_JUMP, 0, AX|CX|SP
 
 	range	vmm_sysret, sysret_saved, RESTART_BACK_JUMP
 	range	sysret_saved, sysret_flags, RESTART_BACK_JUMP, 0, AX|SP
 	range	sysret_flags, sysret_to_user, RESTART_BACK_JUMP, 0, AX|SP|FL
 	range	sysret_to_user, sysret_slow, RESTART_FORWARD_USER, 0, AX
-	range	sysret_slow, sysret_end, RESTART_BACK_JUMP, 0, AX|SP|FL
+	range	sysret_slow, sysret_restored, RESTART_BACK_JUMP, 0, AX|SP|FL
+	range	sysret_restored, sysret_end, RESTART_BACK_JUMP, 0, AX|SP
 
 	range	vmm_leave, leave_saved, RESTART_FORWARD_FRAME
 	range	leave_saved, leave_loaded, RESTART_FORWARD_FRAME, 0, AX

@@ -108,9 +108,9 @@ static enum rewrite_outcome build_call(struct code *code, const struct site *sit
 static enum rewrite_outcome build_cli(struct code *code, const struct site *site)
 {
 	(void)site;
-	emit(code, 0xc6); /* movb $0, vif(%rip) */
-	emit_operand(code, 0, &vcpu.vif, 1);
-	emit(code, 0);
+	emit(code, 0xc6); /* movb $1, masked(%rip) */
+	emit_operand(code, 0, &vcpu.masked, 1);
+	emit(code, 1);
 	return REWRITE_INLINE;
 }
 

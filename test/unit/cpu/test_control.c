@@ -15,10 +15,10 @@ static void test_cli_sti(void **state)
 	(void)state;
 	EXECUTE(0xfb);
 	DONE(1);
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 	assert_true(vcpu.regs.rflags & FLAG_IF);
 	EXECUTE(0xfa);
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	assert_false(vcpu.regs.rflags & FLAG_IF);
 	fresh();
 	guest_enter_user();
@@ -28,7 +28,7 @@ static void test_cli_sti(void **state)
 	guest_enter_user();
 	vcpu.iopl = FLAG_IOPL;
 	EXECUTE(0xfa);
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	assert_int_equal(vcpu.cpl, 3);
 }
 
@@ -65,7 +65,7 @@ static void test_popf(void **state)
 	     BIT(40));
 	DONE(1);
 	assert_int_equal(vcpu.regs.rflags, FLAG_IF | FLAG_ZF | FLAG_IOPL | FLAG_AC | FLAG_ONE);
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 	assert_int_equal(vcpu.iopl, FLAG_IOPL);
 	assert_int_equal(vcpu.regs.gpr[RSP], KERNEL + STACK_AT + 8);
 	fresh();
@@ -74,7 +74,7 @@ static void test_popf(void **state)
 	assert_int_equal(vcpu.regs.rflags, FLAG_IF | FLAG_CF | FLAG_ONE);
 	vcpu.iopl = FLAG_IOPL;
 	popf(0);
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	assert_int_equal(vcpu.iopl, FLAG_IOPL);
 }
 

@@ -9,6 +9,7 @@ static void test_reset(void **state)
 	(void)state;
 	vcpu.host_cs = 0x33;
 	vcpu.in_vmm = 1;
+	vcpu.hypervisor[0] = vcpu.hypervisor[sizeof(vcpu.hypervisor) - 1] = 5;
 	vcpu.cr2 = vcpu.kernel_gs_base = 7;
 	vmm_reset(gva(0x1000000), gpa(0x3000), gpa(0x7000));
 	assert_int_equal(vcpu.regs.rip, 0x1000000);
@@ -18,9 +19,12 @@ static void test_reset(void **state)
 	assert_int_equal(vcpu.cr4, CR4_PAE);
 	assert_int_equal(vcpu.efer, 0x501);
 	assert_int_equal(vcpu.regs.rflags, FLAG_ONE);
-	assert_int_equal(vcpu.vif | vcpu.cpl | vcpu.pending | vcpu.cr2 | vcpu.kernel_gs_base, 0);
+	assert_int_equal(vcpu.masked, 1);
+	assert_int_equal(vcpu.cpl | vcpu.pending | vcpu.cr2 | vcpu.kernel_gs_base, 0);
 	assert_int_equal(vcpu.host_cs, 0x33);
 	assert_int_equal(vcpu.in_vmm, 1);
+	assert_int_equal(vcpu.hypervisor[0], 5);
+	assert_int_equal(vcpu.hypervisor[sizeof(vcpu.hypervisor) - 1], 5);
 	assert_int_equal(stub_last("load_root")->arguments[0], 0x3000);
 	assert_int_equal(fake_machine.resets, 2);
 }
@@ -98,7 +102,7 @@ static void test_debug(void **state)
 static void test_flags_at_entry(void **state)
 {
 	(void)state;
-	vcpu.vif = 0;
+	vcpu.masked = 1;
 	vcpu.iopl = FLAG_IOPL;
 	vcpu.regs.rflags = FLAG_IF | FLAG_CF;
 	EXECUTE(0x9c);
@@ -111,7 +115,7 @@ static void test_fetch_at_page_end(void **state)
 	(void)state;
 	vcpu.regs.rip = KERNEL + HOLE - 1;
 	EXECUTE(0xfb);
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 	vcpu.regs.rip = KERNEL + HOLE - 1;
 	EXECUTE(0x0f);
 	assert_raised(VECTOR_GP, 0);

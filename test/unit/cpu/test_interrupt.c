@@ -64,7 +64,7 @@ static void test_masked_meanwhile(void **state)
 	fake_machine.vector = 0x30;
 	vmm_event();
 	fake_machine.vector = -1;
-	vcpu.vif = 1;
+	vcpu.masked = 0;
 	vmm_before_resume();
 	assert_int_equal(vcpu.regs.rip, KERNEL + CODE_AT);
 	assert_int_equal(vcpu.pending, 0);
@@ -99,7 +99,7 @@ static void idle_three_times(void)
 static void test_hlt(void **state)
 {
 	(void)state;
-	vcpu.vif = 1;
+	vcpu.masked = 0;
 	stub.idle = idle_three_times;
 	EXECUTE(0xf4);
 	assert_int_equal(stub_count("idle"), 3);

@@ -122,8 +122,8 @@ static void test_random_instructions(void **state)
 			guest_setup(state);
 		ends[stub.end]++;
 		assert_true(vcpu.cpl == 0 || vcpu.cpl == 3);
-		assert_true(vcpu.vif <= 1);
-		assert_int_equal((vcpu.regs.rflags & FLAG_IF) != 0, vcpu.vif);
+		assert_true(vcpu.masked <= 1);
+		assert_int_equal(vcpu.regs.rflags & FLAG_IF, interrupt_flag(&vcpu));
 		assert_int_equal(vcpu.regs.rflags & FLAG_IOPL, vcpu.iopl);
 		assert_int_equal(vcpu.segment[SEG_CS] & 3, vcpu.cpl);
 	}

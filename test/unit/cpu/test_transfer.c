@@ -27,7 +27,7 @@ static void test_iret_to_application(void **state)
 	assert_int_equal(vcpu.regs.rip, USER + 0x100);
 	assert_int_equal(vcpu.regs.gpr[RSP], USER + 0x4000);
 	assert_int_equal(vcpu.regs.rflags, FLAG_IF | FLAG_TF | FLAG_ONE);
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 	assert_int_equal(vcpu.segment[SEG_CS], USER_CS);
 	assert_int_equal(vcpu.segment[SEG_SS], USER_DS);
 	assert_int_equal(vcpu.segment[SEG_DS], 0); /* too privileged */
@@ -209,7 +209,7 @@ static void test_syscall(void **state)
 	assert_int_equal(vcpu.regs.gpr[R11], FLAG_IF | FLAG_DF | FLAG_CF | FLAG_ONE);
 	assert_int_equal(vcpu.regs.gpr[RSP], USER + 0x8000);
 	assert_int_equal(vcpu.regs.rflags, FLAG_CF | FLAG_ONE);
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	assert_int_equal(vcpu.cpl, 0);
 	assert_int_equal(vcpu.segment[SEG_CS], KERNEL_CS);
 	assert_int_equal(vcpu.segment[SEG_SS], KERNEL_DS);
@@ -235,7 +235,7 @@ static void test_sysret(void **state)
 	assert_int_equal(vcpu.segment[SEG_CS], USER_CS);
 	assert_int_equal(vcpu.segment[SEG_SS], USER_DS);
 	assert_int_equal(vcpu.regs.rflags, FLAG_IF | FLAG_ZF | FLAG_ONE);
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 }
 
 static void test_sysret_faults(void **state)
@@ -264,7 +264,7 @@ static void test_sysenter_sysexit(void **state)
 	EXECUTE(0x0f, 0x34);
 	assert_int_equal(vcpu.regs.rip, KERNEL + 0x19200);
 	assert_int_equal(vcpu.cpl, 0);
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	vcpu.regs.gpr[RCX] = USER + 0x40;
 	vcpu.regs.gpr[RDX] = USER + 0x50;
 	EXECUTE(0x48, 0x0f, 0x35);

@@ -19,7 +19,7 @@ static void test_interrupt_gate(void **state)
 	assert_int_equal(frame.rsp, KERNEL + STACK_AT - 4);
 	assert_int_equal(frame.rflags, FLAG_IF | FLAG_CF | FLAG_TF | FLAG_NT | FLAG_ONE);
 	assert_int_equal(vcpu.regs.rflags, FLAG_CF | FLAG_ONE);
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	assert_int_equal(vcpu.segment[SEG_SS], KERNEL_DS);
 }
 
@@ -30,7 +30,7 @@ static void test_trap_gate_keeps_if(void **state)
 	flags_set(FLAG_IF);
 	trap_raise(VECTOR_DE, 0);
 	assert_raised(VECTOR_DE, 0);
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 	assert_true(guest_frame(false).rflags & FLAG_RF); /* a fault */
 }
 

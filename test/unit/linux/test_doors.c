@@ -103,7 +103,7 @@ static void the_guest_was_interrupted(void **state)
 	vcpu.regs.rflags = expected.rflags = FLAG_SF | FLAG_ONE | FLAG_IF;
 	__asm__ volatile("rdfsbase %0" : "=r"(vcpu.fs_base));
 	vcpu.in_vmm = 1;
-	vcpu.vif = 1;
+	vcpu.masked = 0;
 	handle_answer = 1;
 	call(signal_entry_keys, (mword)return_address());
 	assert_handled();

@@ -160,7 +160,7 @@ static int setup(void **state)
 	event_count = event_at = answer_count = 0;
 	spawned = dropped = reported = raised = 0;
 	the_shared = (struct shared){.active_pid = SELF};
-	vcpu = (struct vcpu){.cpl = 3, .regs.gpr[RSI] = 5, .iret_frame = {0x401000}};
+	vcpu = (struct vcpu){.masked = 1, .cpl = 3, .regs.gpr[RSI] = 5, .iret_frame = {0x401000}};
 	ended = NOT_ENDED;
 	return 0;
 }
@@ -242,7 +242,8 @@ static void not_now(void **state)
 	the_shared.event = 1;
 	twin_run();
 	the_shared.event = 0;
-	vcpu.pending = vcpu.vif = 1;
+	vcpu.pending = 1;
+	vcpu.masked = 0;
 	twin_run();
 	assert_int_equal(answer_count + reported, 0);
 	assert_int_equal(the_shared.active_pid, SELF);

@@ -109,6 +109,7 @@ int machine_setup(void **state)
 static void reset_cpu(void)
 {
 	memset(&vcpu, 0, sizeof(vcpu));
+	vcpu.masked = 1;
 	vcpu.host_cs = 0x33;
 	vcpu.host_ss = 0x2b;
 	vcpu.segment[SEG_CS] = 0x10;
@@ -260,17 +261,31 @@ static void on_trap(int number, siginfo_t *info, void *context)
 	regs[REG_EFL] |= (greg_t)FLAG_TF; /* popf and iret load it */
 	if (!rewrite_in_stub(rip, &vcpu) || !steps_left || --steps_left)
 		return;
-	interrupt(regs);
+	if (boundary)
+		interrupt(regs);
+	else if (vcpu.masked)
+		vcpu.pending = 1;
 }
 
-bool machine_run_interrupted(unsigned step, void (*at_boundary)(const struct machine_state *now))
+static bool run_stepped(unsigned step)
 {
 	steps_left = step;
-	boundary = at_boundary;
 	before.rflags |= FLAG_TF;
 	machine_run();
 	before.rflags &= ~FLAG_TF;
 	return !steps_left;
+}
+
+bool machine_run_interrupted(unsigned step, void (*at_boundary)(const struct machine_state *now))
+{
+	boundary = at_boundary;
+	return run_stepped(step);
+}
+
+bool machine_run_marked(unsigned step)
+{
+	boundary = NULL;
+	return run_stepped(step);
 }
 
 void assert_same_registers(const struct machine_state *now, const struct machine_state *expected,

@@ -74,6 +74,10 @@ extern const char guest_done[];
  * false: there were fewer steps. */
 bool machine_run_interrupted(unsigned step, void (*at_boundary)(const struct machine_state *now));
 
+/* The same, but by a hypervisor that keeps the interrupt flag: while it is masked, it only
+ * marks `pending`. */
+bool machine_run_marked(unsigned step);
+
 /* The interrupted registers (of a signal's context) into vcpu.regs. */
 void machine_take_registers(const greg_t *regs);
 

@@ -33,12 +33,12 @@ static void assert_seen(void)
 static void test_registers_in(void **state)
 {
 	(void)state;
-	for (vcpu.vif = 0; vcpu.vif < 2; vcpu.vif++) {
+	for (vcpu.masked = 0; vcpu.masked < 2; vcpu.masked++) {
 		site_calls = 0;
 		machine_run();
 		assert_seen();
 		assert_int_equal(site_regs.rflags,
-				 (before.rflags & ~FLAG_IF) | (vcpu.vif ? FLAG_IF : 0));
+				 (before.rflags & ~FLAG_IF) | interrupt_flag(&vcpu));
 		assert_same_registers(&after, &before, FLAGS_ALL);
 	}
 }
@@ -143,10 +143,10 @@ static void mark_pending(void)
 }
 
 /* Marked behind the first look: seen before the guest runs, if it may be interrupted. */
-static void run_pending(uint8_t vif, uint8_t cpl, enum shadow now, unsigned looks)
+static void run_pending(uint8_t masked, uint8_t cpl, enum shadow now, unsigned looks)
 {
 	reset(NULL);
-	vcpu.vif = vif;
+	vcpu.masked = masked;
 	vcpu.cpl = cpl;
 	shadow = now;
 	resume_action = mark_pending;
@@ -159,14 +159,14 @@ static void run_pending(uint8_t vif, uint8_t cpl, enum shadow now, unsigned look
 static void test_pending(void **state)
 {
 	(void)state;
-	run_pending(0, 0, NO_SHADOW, 1);
-	run_pending(1, 0, NO_SHADOW, 2);
-	run_pending(0, 3, NO_SHADOW, 1);
-	run_pending(1, 3, NO_SHADOW, 2);
-	run_pending(1, 0, SHADOW, 1);
-	run_pending(1, 3, SHADOW, 1);
-	run_pending(1, 0, SHADOW_LEFT, 2);
-	run_pending(1, 3, SHADOW_LEFT, 2);
+	run_pending(1, 0, NO_SHADOW, 1);
+	run_pending(0, 0, NO_SHADOW, 2);
+	run_pending(1, 3, NO_SHADOW, 1);
+	run_pending(0, 3, NO_SHADOW, 2);
+	run_pending(0, 0, SHADOW, 1);
+	run_pending(0, 3, SHADOW, 1);
+	run_pending(0, 0, SHADOW_LEFT, 2);
+	run_pending(0, 3, SHADOW_LEFT, 2);
 }
 
 /* --- interrupted on the way out ----------------------------------------------------------- */
@@ -214,7 +214,7 @@ static void test_interrupted_out(void **state)
 	sigaction(SIGTRAP, &action, &old);
 	do {
 		reset(NULL);
-		vcpu.vif = 1;
+		vcpu.masked = 0;
 		site_action = change_all;
 		resume_action = step_out;
 		steps_left = ++step;

@@ -19,9 +19,9 @@ static void run_and_expect_no_change(void)
 static void do_cli(mword next)
 {
 	(void)next;
-	vcpu.vif = 1;
+	vcpu.masked = 0;
 	run_and_expect_no_change();
-	assert_int_equal(vcpu.vif, 0);
+	assert_int_equal(vcpu.masked, 1);
 	assert_stack_unchanged(guest_stack, guest_stack + STACK_WORDS);
 }
 
@@ -35,13 +35,13 @@ static void do_sti(mword next)
 {
 	(void)next;
 	run_and_expect_no_change();
-	assert_int_equal(vcpu.vif, 1);
+	assert_int_equal(vcpu.masked, 0);
 }
 
 static void take_pending(void)
 {
 	vcpu.pending = 0;
-	vcpu.vif = 1;
+	vcpu.masked = 0;
 }
 
 static void do_sti_pending(mword next)
@@ -68,12 +68,12 @@ static void do_pushf(mword next)
 	struct machine_state expected = before;
 
 	(void)next;
-	for (vcpu.vif = 0; vcpu.vif < 2; vcpu.vif++) {
+	for (vcpu.masked = 0; vcpu.masked < 2; vcpu.masked++) {
 		machine_run();
 		expected.gpr[RSP] = before.gpr[RSP] - 8;
 		assert_same_registers(&after, &expected, FLAGS_ALL);
 		assert_int_equal(STACK_MIDDLE[-1],
-				 (before.rflags & ~FLAG_IF) | (vcpu.vif ? FLAG_IF : 0));
+				 (before.rflags & ~FLAG_IF) | interrupt_flag(&vcpu));
 		assert_stack_unchanged(STACK_MIDDLE, guest_stack + STACK_WORDS);
 		assert_int_equal(site_calls, 0);
 	}
@@ -103,11 +103,11 @@ static void do_popf(mword next)
 
 		expected.gpr[RSP] += 8;
 		expected.rflags = flag_sets[i / 2];
-		vcpu.vif = i / 2 & 1;
+		vcpu.masked = i / 2 & 1;
 		*STACK_MIDDLE = FLAG_ONE | expected.rflags | (i & 1 ? FLAG_IF : 0);
 		machine_run();
 		assert_same_registers(&after, &expected, FLAGS_ALL);
-		assert_int_equal(vcpu.vif, i & 1);
+		assert_int_equal(vcpu.masked, !(i & 1));
 		assert_int_equal(site_calls, 0);
 		assert_stack_unchanged(STACK_MIDDLE + 1, guest_stack + STACK_WORDS);
 	}
@@ -128,7 +128,7 @@ static void do_popf_slow(mword next)
 
 	site_action = emulate_popf;
 	for (unsigned i = 0; i < sizeof(uncommon) / sizeof(uncommon[0]); i++) {
-		*STACK_MIDDLE = uncommon[i] | FLAG_ONE;
+		*STACK_MIDDLE = uncommon[i] ? uncommon[i] | FLAG_ONE : FLAG_IF | FLAG_ONE;
 		vcpu.pending = !uncommon[i];
 		site_calls = 0;
 		machine_run();
@@ -138,6 +138,19 @@ static void do_popf_slow(mword next)
 		assert_int_equal(site_regs.gpr[RCX], before.gpr[RCX]);
 		assert_int_equal(after.gpr[RSP], before.gpr[RSP] + 8);
 	}
+}
+
+/* Nothing to deliver while masked. */
+static void do_popf_masked(mword next)
+{
+	(void)next;
+	*STACK_MIDDLE = FLAG_ONE;
+	vcpu.pending = 1;
+	vcpu.masked = 0;
+	machine_run();
+	assert_int_equal(site_calls, 0);
+	assert_int_equal(vcpu.masked, 1);
+	assert_int_equal(after.gpr[RSP], before.gpr[RSP] + 8);
 }
 
 /* A popf of IOPL 0 changes it if it is another. */
@@ -156,6 +169,7 @@ static void test_popf(void **state)
 	(void)state;
 	everywhere(&popfq, do_popf);
 	everywhere(&popfq, do_popf_slow);
+	everywhere(&popfq, do_popf_masked);
 	everywhere(&popfq, do_popf_iopl);
 }
 

@@ -64,7 +64,7 @@ static void run_iret(mword cs, mword rflags, mword ss)
 	machine_run();
 	assert_same_registers(&after, &expected, FLAGS_ALL);
 	assert_int_equal(site_calls, 0);
-	assert_int_equal(vcpu.vif, !!(rflags & FLAG_IF));
+	assert_int_equal(interrupt_flag(&vcpu), rflags & FLAG_IF);
 	assert_stack_unchanged(guest_stack, STACK_MIDDLE); /* espfix: read-only below */
 }
 
@@ -75,9 +75,11 @@ static void do_iret(mword next)
 		vcpu.cpl = 0;
 		vcpu.segment[SEG_CS] = 0x10;
 		vcpu.segment[SEG_SS] = i & 1 ? 0x18 : 0;
-		vcpu.vif = 0;
+		vcpu.masked = 1;
 		run_iret(0x10, flag_sets[i] | FLAG_IF, vcpu.segment[SEG_SS]);
+		vcpu.pending = 1; /* masked: nothing to deliver */
 		run_iret(0x10, flag_sets[i] | FLAG_RF, vcpu.segment[SEG_SS]);
+		vcpu.pending = 0;
 		assert_int_equal(vcpu.cpl, 0);
 		run_iret(0x33, flag_sets[i] | FLAG_IF, 0x2b);
 		assert_int_equal(vcpu.cpl, 3);
@@ -96,6 +98,7 @@ static const struct slow {
 } slow_irets[] = {
 	{"IOPL of the virtual CPU", TARGET, 0x10, FLAG_IF, 0x18, 0, 0, 0, BIT(12)},
 	{"pending", TARGET, 0x10, FLAG_IF, 0x18, 0, 1, 0, 0},
+	{"pending", TARGET, 0x33, FLAG_IF, 0x2b, 0, 1, 0, 0},
 	{"not in the kernel", TARGET, 0x10, FLAG_IF, 0x18, 3, 0, 0, 0},
 	{"another kernel cs", TARGET, 0x08, FLAG_IF, 0x18, 0, 0, 0, 0},
 	{"another kernel ss", TARGET, 0x10, FLAG_IF, 0x20, 0, 0, 0, 0},
@@ -123,7 +126,7 @@ static void assert_at_site(mword next, const char *why)
 	if (site_calls != 1 || site_next != next)
 		fail_msg("%s: %u calls, next %#lx", why, site_calls, site_next);
 	assert_same_registers(&seen, &before, FLAGS_ALL);
-	assert_int_equal(!!(site_regs.rflags & FLAG_IF), vcpu.vif);
+	assert_int_equal(site_regs.rflags & FLAG_IF, interrupt_flag(&vcpu));
 }
 
 static void clear_reasons(void)
@@ -141,7 +144,7 @@ static void do_iret_slow(mword next)
 		STACK_MIDDLE[0] = slow->rip;
 		vcpu.cpl = slow->cpl;
 		vcpu.pending = slow->pending;
-		vcpu.vif = i & 1;
+		vcpu.masked = i & 1;
 		vcpu.segment[SEG_DS] = slow->ds;
 		vcpu.iopl = slow->iopl;
 		site_calls = 0;
@@ -177,7 +180,7 @@ static void do_sysret(mword next)
 		assert_same_registers(&after, &expected, FLAGS_ALL);
 		assert_int_equal(site_calls, 0);
 		assert_int_equal(vcpu.cpl, 3);
-		assert_int_equal(vcpu.vif, 1);
+		assert_int_equal(vcpu.masked, 0);
 		assert_int_equal(vcpu.segment[SEG_CS], 0x33);
 		assert_int_equal(vcpu.segment[SEG_SS], 0x2b);
 		assert_stack_unchanged(guest_stack, guest_stack + STACK_WORDS);
