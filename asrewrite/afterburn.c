@@ -17,6 +17,7 @@ struct command {
 static const struct command commands[] = {
 	{"check", ab_cmd_check, "fail if a sensitive instruction has no annotation"},
 	{"doctor", ab_cmd_doctor, "check that gcc finds and uses the wrapper"},
+	{"image", ab_cmd_image, "make an afterburned kernel one file that Xen boots"},
 	{"inspect", ab_cmd_inspect, "count annotations per mnemonic, class and section"},
 	{"rewrite", ab_cmd_rewrite, "show what the wrapper makes of assembler text"},
 	{"rules", ab_cmd_rules, "check rule files; list rules that never matched"},

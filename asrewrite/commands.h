@@ -8,6 +8,7 @@ int ab_cmd_check(int argc, char **argv);
 int ab_cmd_doctor(int argc, char **argv);
 int ab_cmd_rules(int argc, char **argv);
 int ab_cmd_rewrite(int argc, char **argv);
-int ab_cmd_run(int argc, char **argv); /* backends/linux/launcher */
+int ab_cmd_image(int argc, char **argv); /* backends/xen/image */
+int ab_cmd_run(int argc, char **argv);	 /* backends/linux/launcher */
 
 #endif

@@ -4,6 +4,7 @@
  * an ordinary process, and every complaint names one.
  */
 #include "asrewrite/diag.h"
+#include "backends/hosted/input.h"
 #include "backends/linux/launcher/run.h"
 #include "backends/linux/layout.h"
 #include "vmm/entry.h"
@@ -38,41 +39,6 @@ static const char command_line[] =
 	"console=ttyS0 mitigations=off tsc=reliable no_timer_check lpj=4000000 "
 	"random.trust_cpu=on sysctl.vm.mmap_min_addr=" NUMBER(LAYOUT_POINTERS_END);
 
-struct file {
-	const char *name;
-	const uint8_t *bytes;
-	uint64_t size;
-};
-
-static int read_file(struct file *file, const char *name)
-{
-	struct stat status;
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-	void *bytes = NULL;
-
-	file->name = name;
-	if (fd < 0 || fstat(fd, &status)) {
-		ab_error("%s: %s", name, strerror(errno));
-		return RUN_EXIT_INPUT;
-	}
-	if (S_ISREG(status.st_mode) && status.st_size)
-		bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (!bytes || bytes == MAP_FAILED) {
-		ab_error("%s: not a regular file with something in it", name);
-		return RUN_EXIT_INPUT;
-	}
-	file->bytes = bytes;
-	file->size = (uint64_t)status.st_size;
-	return RUN_EXIT_OK;
-}
-
-static void forget_file(struct file *file)
-{
-	if (file->bytes)
-		munmap((void *)(uintptr_t)file->bytes, file->size);
-}
-
 static int host_error(const char *what)
 {
 	ab_error("%s: %s", what, strerror(errno));
@@ -98,45 +64,19 @@ static int memory_file(struct run *run, int which, uint64_t bytes, void **mapped
 	return RUN_EXIT_OK;
 }
 
-static int complain(const struct load_failure *failure, const char *file)
-{
-	char bytes[3 * sizeof(failure->bytes) + 1] = "";
-
-	for (unsigned i = 0; i < failure->count; i++)
-		snprintf(bytes + 3 * i, 4, " %02x", failure->bytes[i]);
-	ab_error("%s: %s", file, load_error_text(failure->error));
-	if (failure->section || failure->address || failure->offset || failure->value)
-		ab_note("section %u, record %" PRIu64 ", address 0x%" PRIx64
-			", file offset 0x%" PRIx64 ", value 0x%" PRIx64 "%s%s",
-			failure->section, failure->index, failure->address, failure->offset,
-			failure->value, failure->count ? ", instruction" : "", bytes);
-	return RUN_EXIT_INPUT;
-}
-
 /* The relocator checks its area before it knows whether it is needed, so it has all. */
-static int load(struct run *run, const struct file *kernel, uint8_t *trampolines,
+static int load(struct run *run, const struct input *kernel, uint8_t *trampolines,
 		struct load_result *result)
 {
 	struct load_area area = {trampolines, LAYOUT_TRAMPOLINES, LAYOUT_TRAMPOLINE_BYTES, 0};
 	struct load_request request = {
-		.file = kernel->bytes,
-		.file_size = kernel->size,
 		.ram = run->ram,
 		.ram_size = run->memory,
 		.delta = LAYOUT_DELTAS,
 		.area = &area,
 	};
-	struct load_failure failure;
 
-	if (!load_kernel(&request, result, &failure))
-		return complain(&failure, kernel->name);
-	if (!result->annotations.size) {
-		ab_error("%s: no annotations: compile the kernel with `gcc -B' "
-			 "(scripts/build-guest --afterburned does)",
-			 kernel->name);
-		return RUN_EXIT_INPUT;
-	}
-	return RUN_EXIT_OK;
+	return input_load(kernel, &request, result);
 }
 
 /* Linux believes CPUID about the counter's frequency on Intel's processors only; on others it
@@ -162,7 +102,8 @@ static char *make_command_line(const struct run *run)
 	return line;
 }
 
-static int set_up_boot(struct run *run, const struct load_result *loaded, const struct file *initrd)
+static int set_up_boot(struct run *run, const struct load_result *loaded,
+		       const struct input *initrd)
 {
 	struct boot_request request = {
 		.ram = run->ram,
@@ -180,7 +121,7 @@ static int set_up_boot(struct run *run, const struct load_result *loaded, const 
 	request.command_line = line;
 	if (!boot_setup(&request, &boot, &failure)) {
 		free(line);
-		return complain(&failure, initrd->name ? initrd->name : run->kernel);
+		return input_complain(&failure, initrd->name ? initrd->name : run->kernel);
 	}
 	free(line);
 	run->shared->boot_params = boot.zero_page.v;
@@ -230,20 +171,20 @@ static int make_memory(struct run *run, uint8_t **trampolines)
 
 static int fill_memory(struct run *run, uint8_t *trampolines)
 {
-	struct file kernel = {0}, initrd = {0};
+	struct input kernel = {0}, initrd = {0};
 	struct load_result loaded;
-	int result = read_file(&kernel, run->kernel);
+	int result = input_open(&kernel, run->kernel);
 
 	if (!result && run->initrd)
-		result = read_file(&initrd, run->initrd);
+		result = input_open(&initrd, run->initrd);
 	if (!result)
 		result = load(run, &kernel, trampolines, &loaded);
 	if (!result)
 		result = set_up_boot(run, &loaded, &initrd);
 	if (!result)
 		describe_image(run, &loaded);
-	forget_file(&kernel);
-	forget_file(&initrd);
+	input_close(&kernel);
+	input_close(&initrd);
 	return result;
 }
 
