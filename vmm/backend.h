@@ -43,6 +43,13 @@ bool backend_wants(uint16_t class);
 
 /* --- the real processor ---------------------------------------------------------- */
 
+/* false: rdfsbase, wrgsbase and the like work, and the front-end keeps the real FS and GS
+ * bases the guest's. true: it neither reads nor writes them. vcpu.fs_base, gs_base and
+ * kernel_gs_base are always what the guest has, but for vcpu.swapped, which swapgs inverts
+ * and vmm_settle_bases() settles. The back-end loads the real ones whenever it lets the
+ * guest go on; the guest's kernel must find its own GS base before it executes swapgs. */
+extern const bool backend_keeps_bases;
+
 /* What the real processor's cpuid says: eax, ebx, ecx, edx. */
 void backend_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 

@@ -27,7 +27,8 @@
 #ifndef AFTERBURN_VMM_ENTRY_H
 #define AFTERBURN_VMM_ENTRY_H
 
-/* Room for code made at run time: a thunk per swapgs, iret, sysret, verw site. It is
+/* Room for code made at run time: a thunk per iret, sysret, verw site, and per
+ * swapgs site if the real bases are the guest's. It is
  * in section .thunks, page-aligned; backend_write_code() writes it. */
 #define VMM_THUNK_BYTES 16384
 

@@ -2,7 +2,8 @@
 /*@080 Up: how a back-end reports what happened
  *
  * Before each of these calls the back-end has put the guest's registers into
- * vcpu.regs (and the segment bases into vcpu.fs_base and gs_base); after it, the
+ * vcpu.regs (and the segment bases into vcpu.fs_base and gs_base, or has
+ * called vmm_settle_bases()); after it, the
  * guest goes on at vcpu.regs, whatever they then are: the next instruction, the
  * same one again, a guest handler, an application.
  *
@@ -21,6 +22,11 @@ void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params);
 /* Guest-physical memory, page-aligned, before the guest runs: where the kernel's image lies,
  * and in it the vDSO. Its instructions that would silently show the host are made to trap. */
 void vmm_application_code(gpa_t from, uint64_t length);
+
+/* With backend_keeps_bases: the guest has stopped, and vcpu.gs_base and kernel_gs_base become
+ * what it has. Before anything else of here on the back-end's own ways in; a rewritten
+ * site's has done it. */
+void vmm_settle_bases(void);
 
 /* The guest's current instruction raised a processor exception other than #PF:
  * emulate it if it is sensitive and the guest's kernel runs, else inject. */

@@ -114,8 +114,8 @@ bool rewrite_in_stub(mword rip, const struct vcpu *state);
 /* A guest may be interrupted in a stub of templates.S or a thunk, but must not know.
  * A back-end that is interrupted while the guest runs calls this before it reports
  * anything to the front-end, with the interrupted registers in state->regs (and the
- * segment bases in state->gs_base, fs_base), and *rip and *rsp as there; they may
- * point into state->regs.
+ * segment bases in state->gs_base, fs_base, unless it keeps them), and *rip and *rsp as there; they
+ * may point into state->regs.
  *
  * true: that was inside. Now the guest stands at the site, before anything
  * happened, or behind it: *rip, *rsp, state->regs and the virtual CPU are changed to

@@ -5,7 +5,7 @@
  * memory. Rewritten instructions use the first cache lines directly, by addresses
  * relative to the instruction pointer (templates.S); C uses the rest. The general
  * registers, flags and segment bases stay in the real processor while the guest
- * runs and are in `regs` while the VMM runs.
+ * runs and are in `regs` while the VMM runs (for bases, backend_keeps_bases has more).
  *
  * offsets.c makes this structure known to the assembler: vmm/offsets.inc.
  */
@@ -121,9 +121,10 @@ struct vcpu {
 	uint8_t in_vmm;		     /* 1: between entry and exit of the VMM on this virtual CPU */
 	uint8_t shadow;		     /* 1: no interrupt before the next instruction (sti, mov ss) */
 	uint8_t halted;		     /* hlt was executed, no interrupt since */
+	uint8_t swapped;	     /* 0, or 0xff: gs_base and kernel_gs_base are each other */
 	uint32_t segment[SEG_COUNT]; /* selectors as the guest knows them, upper half 0 */
 	uint64_t cr0, cr2, cr3, cr4, cr8;
-	uint64_t kernel_gs_base; /* the base that swapgs exchanges with the real one */
+	uint64_t kernel_gs_base; /* the base that swapgs exchanges with the current one */
 	uint64_t scratch[4];	 /* of stubs that may not use a stack */
 	/* Stubs that leave by iret build its frame here: rip, cs, rflags, rsp, ss. Their
 	 * stack pointer is in it meanwhile, with interrupts on or off, and a hypervisor
@@ -132,7 +133,7 @@ struct vcpu {
 	uint64_t iret_frame[5];
 
 	struct regs regs;
-	uint64_t fs_base, gs_base; /* valid while the VMM runs, see backend */
+	uint64_t fs_base, gs_base; /* valid while the VMM runs; always if backend_keeps_bases */
 
 	uint64_t efer, star, lstar, cstar, sfmask;
 	uint64_t xcr0;

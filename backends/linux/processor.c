@@ -14,6 +14,8 @@ struct leaf {
 	uint32_t out[4];
 };
 
+const bool backend_keeps_bases = false;
+
 static struct leaf leaves[192];
 static uint32_t leaf_count;
 static uint64_t xcr0;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 struct stub stub;
+bool stub_keeps_bases;
+extern const bool backend_keeps_bases __attribute__((alias("stub_keeps_bases")));
 
 static jmp_buf end;
 static bool may_end;
@@ -15,6 +17,7 @@ void stub_reset(void)
 {
 	memset(&stub, 0, sizeof(stub));
 	stub.xcr0 = 7;
+	stub_keeps_bases = false;
 }
 
 static void record(const char *name, uint64_t a, uint64_t b, uint64_t c)

@@ -35,6 +35,7 @@ struct stub {
 };
 
 extern struct stub stub;
+extern bool stub_keeps_bases; /* backend_keeps_bases */
 
 /* Forget everything; XCR0 is 7, time 0. */
 void stub_reset(void);

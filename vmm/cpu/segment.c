@@ -2,9 +2,11 @@
 /* Segment registers: selectors are the guest's, bases of fs and gs are real.
  *
  * In 64-bit mode only the bases of fs and gs matter. They stay in the real processor
- * and are exchanged with vcpu.fs_base and gs_base around the VMM.
+ * and are exchanged with vcpu.fs_base and gs_base around the VMM, unless the back-end
+ * keeps them: then swapgs only notes that two of them are each other.
  */
 #include "vmm/cpu/cpu.h"
+#include "vmm/frontend.h"
 
 void segment_set_base(unsigned segment, uint64_t base)
 {
@@ -133,13 +135,25 @@ bool emulate_load_far(const struct insn *insn, mword next)
 	return true;
 }
 
-bool emulate_swapgs(const struct insn *insn, mword next)
+static void swap_bases(void)
 {
 	uint64_t base = vcpu.gs_base;
 
-	(void)insn, (void)next;
 	vcpu.gs_base = vcpu.kernel_gs_base;
 	vcpu.kernel_gs_base = base;
+}
+
+void vmm_settle_bases(void)
+{
+	if (vcpu.swapped)
+		swap_bases();
+	vcpu.swapped = 0;
+}
+
+bool emulate_swapgs(const struct insn *insn, mword next)
+{
+	(void)insn, (void)next;
+	swap_bases();
 	return true;
 }
 

@@ -96,12 +96,18 @@ enter:
 	jz	1f
 	pushq	$2				# popfq costs 9 ns
 	popfq
-1:	rdfsbase %rax
+1:	cmpb	$0, backend_keeps_bases(%rip)
+	jne	3f
+	rdfsbase %rax
 	movq	%rax, VCPU(FS_BASE)
 	rdgsbase %rax
 	movq	%rax, VCPU(GS_BASE)
-	call	vmm_site
+2:	call	vmm_site
 	jmp	resume
+3:	movq	%rdi, %rbp
+	call	vmm_settle_bases
+	movq	%rbp, %rdi
+	jmp	2b
 	.size	vmm_jump_entry, . - vmm_jump_entry
 
 /* in: vcpu, on any stack, with any flags
@@ -124,6 +130,8 @@ resume:
 	call	vmm_before_resume
 	call	backend_before_resume
 vmm_resume_commit:
+	cmpb	$0, backend_keeps_bases(%rip)
+	jne	2f
 	movq	VCPU(FS_BASE), %rax		# reading costs 2 ns, writing more
 	rdfsbase %rcx
 	cmpq	%rax, %rcx

@@ -12,6 +12,7 @@
 #include "vmm/rewrite/templates.h"
 #include "rules/nops.h"
 
+#include "vmm/backend.h"
 #include "vmm/rewrite/classes.h"
 #include "vmm/vcpu.h"
 
@@ -166,6 +167,15 @@ static enum rewrite_outcome build_from_seg(struct code *code, const struct site 
 	return REWRITE_INLINE;
 }
 
+/* The back-end keeps the bases: they are exchanged when somebody asks. */
+static enum rewrite_outcome build_swapgs(struct code *code, const struct site *site)
+{
+	(void)site;
+	emit(code, 0xf6); /* notb swapped(%rip) */
+	emit_operand(code, 2, &vcpu.swapped, 0);
+	return REWRITE_INLINE;
+}
+
 static const void *thunk_of(const struct site *site)
 {
 	return vmm_thunks + site->thunk * THUNK_BYTES;
@@ -246,10 +256,13 @@ struct template
 	enum binding binding;
 	enum rewrite_outcome (*build)(struct code * code, const struct site *site);
 	void (*thunk)(struct code * code, const struct site *site);
+	const struct template *kept; /* instead, if the back-end keeps the bases */
 };
 
+static const struct template called, kept_swapgs = {.build = build_swapgs};
+
 /* A class that is not here is called. NATIVE ones are right in ring 3 as they are: the
- * real GS base is always the guest's current one, XCR0 is the hardware's, the
+ * real GS base is the guest's current one unless kept, XCR0 is the hardware's, the
  * time-stamp counter is not virtualized, serialize is shown in CPUID only if the real
  * processor has it, and no kernel executes syscall. verw may stand
  * between the load of the application's stack pointer and sysret. */
@@ -263,11 +276,11 @@ static const struct template templates[CLASS_ROWS] = {
 	[CLASS_ROW_XGETBV] = {.binding = BIND_NATIVE},
 	[CLASS_ROW_VERW] = {BIND_THUNK, build_jump, thunk_general},
 	[CLASS_ROW_MOV_FROM_SEG] = {.build = build_from_seg},
-	[CLASS_ROW_SWAPGS] = {BIND_THUNK, build_jump, thunk_swapgs},
-	[CLASS_ROW_RDFSBASE] = {.binding = BIND_NATIVE},
-	[CLASS_ROW_RDGSBASE] = {.binding = BIND_NATIVE},
-	[CLASS_ROW_WRFSBASE] = {.binding = BIND_NATIVE},
-	[CLASS_ROW_WRGSBASE] = {.binding = BIND_NATIVE},
+	[CLASS_ROW_SWAPGS] = {BIND_THUNK, build_jump, thunk_swapgs, &kept_swapgs},
+	[CLASS_ROW_RDFSBASE] = {.binding = BIND_NATIVE, .kept = &called},
+	[CLASS_ROW_RDGSBASE] = {.binding = BIND_NATIVE, .kept = &called},
+	[CLASS_ROW_WRFSBASE] = {.binding = BIND_NATIVE, .kept = &called},
+	[CLASS_ROW_WRGSBASE] = {.binding = BIND_NATIVE, .kept = &called},
 	[CLASS_ROW_IRET] = {BIND_THUNK, build_jump, thunk_iret},
 	[CLASS_ROW_SYSCALL] = {.binding = BIND_NATIVE},
 	[CLASS_ROW_SYSRET] = {BIND_THUNK, build_jump, thunk_sysret},
@@ -287,7 +300,9 @@ static const struct template templates[CLASS_ROWS] = {
 
 static const struct template *template_of(uint16_t class)
 {
-	return &templates[rewrite_row(class)];
+	const struct template *template = &templates[rewrite_row(class)];
+
+	return backend_keeps_bases && template->kept ? template->kept : template;
 }
 
 enum binding template_binding(uint16_t class)

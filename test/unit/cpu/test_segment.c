@@ -214,14 +214,34 @@ static void test_bases(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, guest_setup)
 
+static void test_settle(void **state)
+{
+	(void)state;
+	vcpu.gs_base = 1;
+	vcpu.kernel_gs_base = 2;
+	vmm_settle_bases();
+	assert_int_equal(vcpu.gs_base, 1);
+	vcpu.swapped = 0xff;
+	vmm_settle_bases();
+	assert_int_equal(vcpu.gs_base, 2);
+	assert_int_equal(vcpu.kernel_gs_base, 1);
+	assert_int_equal(vcpu.swapped, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_table_registers),   TEST(test_lgdt_relative_and_faults),
-		TEST(test_task_register),     TEST(test_local_table),
-		TEST(test_lar_lsl),	      TEST(test_verify),
-		TEST(test_load_segments),     TEST(test_load_stack_segment),
-		TEST(test_push_pop_segments), TEST(test_bases),
+		TEST(test_table_registers),
+		TEST(test_lgdt_relative_and_faults),
+		TEST(test_task_register),
+		TEST(test_local_table),
+		TEST(test_lar_lsl),
+		TEST(test_verify),
+		TEST(test_load_segments),
+		TEST(test_load_stack_segment),
+		TEST(test_push_pop_segments),
+		TEST(test_bases),
+		TEST(test_settle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

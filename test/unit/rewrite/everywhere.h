@@ -18,16 +18,28 @@ static const mword places[] = {
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
 /* Runs `body` for all places and flags, the site rewritten and registers set. */
-static void everywhere(const struct sample *sample, void (*body)(mword next))
+static void run_everywhere(const struct sample *sample, void (*body)(mword next), bool kept)
 {
 	for (unsigned place = 0; place < PLACES; place++) {
 		for (unsigned i = 0; i < FLAG_SETS; i++) {
 			machine_reset(NULL);
+			keeps_bases = kept;
 			mword next = machine_place(places[place], sample);
 			machine_registers(places[place], flag_sets[i]);
 			body(next);
 		}
 	}
+}
+
+static inline void everywhere(const struct sample *sample, void (*body)(mword next))
+{
+	run_everywhere(sample, body, false);
+}
+
+/* With a back-end that keeps the segment bases. */
+static inline void everywhere_kept(const struct sample *sample, void (*body)(mword next))
+{
+	run_everywhere(sample, body, true);
 }
 
 static void assert_stack_unchanged(const mword *from, const mword *to)

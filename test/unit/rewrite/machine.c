@@ -23,6 +23,8 @@ mword site_gs_base;
 void (*site_action)(void);
 void (*resume_action)(void);
 bool wanted;
+bool keeps_bases;
+extern const bool backend_keeps_bases __attribute__((alias("keeps_bases")));
 
 /* --- doubles -------------------------------------------------------------------- */
 
@@ -37,6 +39,18 @@ void vmm_site(mword next)
 	vcpu.regs.rip = next;
 	if (site_action)
 		site_action();
+}
+
+void vmm_settle_bases(void)
+{
+	mword base = vcpu.gs_base;
+
+	assert_int_equal(vcpu.in_vmm, 1);
+	if (vcpu.swapped) {
+		vcpu.gs_base = vcpu.kernel_gs_base;
+		vcpu.kernel_gs_base = base;
+	}
+	vcpu.swapped = 0;
 }
 
 void vmm_before_resume(void)
@@ -135,7 +149,7 @@ int machine_reset(void **state)
 	site_calls = resume_calls = 0;
 	site_next = 0;
 	site_action = resume_action = NULL;
-	wanted = false;
+	wanted = keeps_bases = false;
 	return 0;
 }
 

@@ -52,6 +52,7 @@ extern void (*site_action)(void);
 extern void (*resume_action)(void);
 
 extern bool wanted;		    /* backend_wants() */
+extern bool keeps_bases;	    /* backend_keeps_bases */
 extern struct code_view plain_view; /* addresses are the process's own */
 
 int machine_setup(void **state); /* cmocka group fixture */

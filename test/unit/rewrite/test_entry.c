@@ -126,6 +126,37 @@ static void test_bases(void **state)
 	assert_int_equal(fs_after, fs_before);
 }
 
+static void kept_bases(void)
+{
+	assert_int_equal(vcpu.gs_base, 0x8000);
+	assert_int_equal(vcpu.kernel_gs_base, 0x7000);
+	assert_int_equal(vcpu.swapped, 0);
+	vcpu.fs_base = 0x9000;
+}
+
+/* The back-end keeps them: the real ones are neither read nor written. */
+static void test_bases_kept(void **state)
+{
+	mword gs, fs_before, fs_after;
+
+	(void)state;
+	keeps_bases = true;
+	vcpu.gs_base = 0x7000;
+	vcpu.kernel_gs_base = 0x8000;
+	vcpu.swapped = 0xff;
+	site_action = kept_bases;
+	__asm__ volatile("wrgsbase %0" : : "r"(UINT64_C(0x5000)));
+	__asm__ volatile("rdfsbase %0" : "=r"(fs_before));
+	machine_run();
+	__asm__ volatile("rdgsbase %0" : "=r"(gs));
+	__asm__ volatile("rdfsbase %0" : "=r"(fs_after));
+	assert_seen();
+	assert_int_equal(gs, 0x5000);
+	assert_int_equal(fs_after, fs_before);
+	assert_int_equal(vcpu.gs_base, 0x8000);
+	assert_same_registers(&after, &before, FLAGS_ALL);
+}
+
 /* --- pending interrupts ------------------------------------------------------------------- */
 
 enum shadow { NO_SHADOW, SHADOW, SHADOW_LEFT };
@@ -336,6 +367,7 @@ int main(void)
 		cmocka_unit_test_setup(test_flags_out, reset),
 		cmocka_unit_test_setup(test_application_flags, reset),
 		cmocka_unit_test_setup(test_bases, reset),
+		cmocka_unit_test_setup(test_bases_kept, reset),
 		cmocka_unit_test_setup(test_pending, reset),
 		cmocka_unit_test_setup(test_interrupted_out, reset),
 		cmocka_unit_test_setup(test_interrupted_leaving, reset),

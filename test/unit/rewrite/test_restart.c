@@ -421,6 +421,19 @@ static void test_table_is_complete(void **state)
 	}
 }
 
+/* --- swapgs in place: there is no stub to be in --------------------------------------------- */
+
+static void test_swapgs_kept(void **state)
+{
+	(void)state;
+	keeps_bases = true;
+	after_site = machine_place(SITE, &swapgs);
+	machine_registers(SITE, FLAGS_SOME);
+	assert_false(machine_run_interrupted(1, at_boundary));
+	assert_int_equal(vcpu.swapped, 0xff);
+	assert_same_registers(&after, &before, FLAGS_ALL);
+}
+
 /* --- what is no stub ------------------------------------------------------------------------- */
 
 static void expect_refused(mword rip)
@@ -466,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup(test_every_step, machine_reset),
 		cmocka_unit_test_setup(test_marked, machine_reset),
 		cmocka_unit_test_setup(test_table_is_complete, machine_reset),
+		cmocka_unit_test_setup(test_swapgs_kept, machine_reset),
 		cmocka_unit_test_setup(test_refused, machine_reset),
 	};
 

@@ -192,6 +192,25 @@ static void test_left(void **state)
 		assert_null(rewrite_site_at(TEXT + i));
 }
 
+/* Moves of segment bases: native, or called where they are kept. */
+static void test_bases(void **state)
+{
+	static const struct sample rdgsbase =
+		PREFIXED("rdgsbase %eax", RDGSBASE, 3, 0xf3, 0x0f, 0xae, 0xc8);
+
+	(void)state;
+	text_put(0, &rdgsbase);
+	expect_ok();
+	assert_int_equal(counted(AB_CLASS_RDGSBASE, REWRITE_NATIVE), 1);
+	keeps_bases = true;
+	record_count = 0;
+	text_put(0, &rdgsbase);
+	text_put(16, &swapgs);
+	expect_ok();
+	assert_int_equal(counted(AB_CLASS_RDGSBASE, REWRITE_CALL), 1);
+	assert_int_equal(counted(AB_CLASS_SWAPGS, REWRITE_INLINE), 1);
+}
+
 static void test_markers(void **state)
 {
 	(void)state;
@@ -315,8 +334,8 @@ int main(void)
 		TEST(test_bad_records), TEST(test_bad_size),	 TEST(test_overlap),
 		TEST(test_unreadable),	TEST(test_unwritable),	 TEST(test_undecodable),
 		TEST(test_no_room),	TEST(test_out_of_reach), TEST(test_left),
-		TEST(test_markers),	TEST(test_called),	 TEST(test_borders),
-		TEST(test_page_end),	TEST(test_texts),
+		TEST(test_bases),	TEST(test_markers),	 TEST(test_called),
+		TEST(test_borders),	TEST(test_page_end),	 TEST(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, machine_setup, NULL);

@@ -36,10 +36,27 @@ static void do_swapgs(mword next)
 	assert_stack_unchanged(guest_stack, guest_stack + STACK_WORDS);
 }
 
+/* Noted only. */
+static void do_swapgs_kept(mword next)
+{
+	(void)next;
+	before.gpr[RSP] = 0x7ffe0000dead;
+	set_gs_base(0x1000);
+	machine_run();
+	assert_int_equal(vcpu.swapped, 0xff);
+	assert_same_registers(&after, &before, FLAGS_ALL);
+	machine_run();
+	assert_int_equal(vcpu.swapped, 0);
+	assert_int_equal(gs_base(), 0x1000);
+	assert_int_equal(site_calls, 0);
+	assert_stack_unchanged(guest_stack, guest_stack + STACK_WORDS);
+}
+
 static void test_swapgs(void **state)
 {
 	(void)state;
 	everywhere(&swapgs, do_swapgs);
+	everywhere_kept(&swapgs, do_swapgs_kept);
 }
 
 /* An iret frame at STACK_MIDDLE; goes to guest code that ends at once. */
