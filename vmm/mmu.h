@@ -36,6 +36,8 @@
 #define PTE_NX	 BIT(63)
 #define PTE_ADDR UINT64_C(0x000ffffffffff000)
 
+#define PTE_BYTES 8
+
 struct translation {
 	gpa_t address;	 /* of the byte asked for */
 	uint8_t shift;	 /* page size: 12, 21, 30 */

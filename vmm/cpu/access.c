@@ -1,17 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sensitive memory operations, annotated by hand (paper 3.2), where the back-end asked
  * for a call: they do what the plain instruction does, in the order of the guest's
- * program. A back-end that keeps page tables of its own sees the entry change when it
- * next walks them.
+ * program. A back-end that keeps page tables of its own is told what has changed.
  */
+#include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
+#include "vmm/memory.h"
+
+static bool is_table_write(uint16_t class)
+{
+	return class == AB_CLASS_PGD_WRITE || class == AB_CLASS_PTE_WRITE ||
+	       class == AB_CLASS_PTE_READ_CLEAR || class == AB_CLASS_PTE_TEST_CLEAR;
+}
+
+/* The page-table entry that `size` bytes at `va` lie in; NULL: none, or no memory. */
+static const uint64_t *entry_at(mword va, unsigned size, gpa_t *at)
+{
+	mword error;
+
+	if (!tlb_translate(gva(va), ACCESS_WRITE, at, &error))
+		return NULL;
+	if (at->v % PTE_BYTES + size > PTE_BYTES)
+		fatal_value("write to two page-table entries at once", "address", at->v);
+	at->v &= ~(uint64_t)(PTE_BYTES - 1);
+	return memory_at(*at, PTE_BYTES);
+}
+
+static bool write(const struct insn *insn, mword va, mword value)
+{
+	const uint64_t *entry;
+	uint64_t old;
+	gpa_t at;
+
+	if (!is_table_write(insn->class))
+		return cpu_write(va, &value, insn->operand);
+	entry = entry_at(va, insn->operand, &at);
+	old = entry ? *entry : 0;
+	if (!cpu_write(va, &value, insn->operand))
+		return false;
+	if (entry && *entry != old)
+		backend_table_written(at, old, *entry);
+	return true;
+}
 
 bool emulate_store(const struct insn *insn, mword next)
 {
-	mword value = register_read(insn->reg, insn->operand);
-
 	(void)next;
-	return cpu_write(operand_address(insn), &value, insn->operand);
+	return write(insn, operand_address(insn), register_read(insn->reg, insn->operand));
 }
 
 bool emulate_load(const struct insn *insn, mword next)
@@ -31,7 +66,7 @@ bool emulate_exchange(const struct insn *insn, mword next)
 	mword va = operand_address(insn), new = register_read(insn->reg, insn->operand), old = 0;
 
 	(void)next;
-	if (!cpu_read(va, &old, insn->operand) || !cpu_write(va, &new, insn->operand))
+	if (!cpu_read(va, &old, insn->operand) || !write(insn, va, new))
 		return false;
 	register_write(insn->reg, insn->operand, old);
 	return true;
@@ -57,7 +92,7 @@ bool emulate_test_clear(const struct insn *insn, mword next)
 		return false;
 	old = value >> bit & 1;
 	value &= ~BIT(bit);
-	if (!cpu_write(va, &value, insn->operand))
+	if (!write(insn, va, value))
 		return false;
 	vcpu.regs.rflags = (vcpu.regs.rflags & ~FLAG_CF) | (old ? FLAG_CF : 0);
 	return true;
