@@ -23,6 +23,11 @@ void vmm_reset(gva_t entry, gpa_t root, gpa_t boot_params);
  * and in it the vDSO. Its instructions that would silently show the host are made to trap. */
 void vmm_application_code(gpa_t from, uint64_t length);
 
+/* The kernel's annotation records, `size` bytes at `records`, once they are in guest memory: the
+ * image's address `start` lies at guest-physical `at`. Instructions of its start-up code,
+ * which is not rewritten, are made to trap: for a back-end on which not all do. */
+void vmm_startup_code(mword records, size_t size, mword start, gpa_t at);
+
 /* With backend_keeps_bases: the guest has stopped, and vcpu.gs_base and kernel_gs_base become
  * what it has. Before anything else of here on the back-end's own ways in; a rewritten
  * site's has done it. */

@@ -36,8 +36,13 @@ void emulate_trap(const struct insn *insn, mword next);
 /* The instruction being emulated has trapped; false: it is a rewritten site. */
 extern bool emulating_trap;
 
-/* An application executes `hlt` at rip: emulate what stood there, if it is the vDSO's. */
-bool emulate_vdso(void);
+/* Make the instruction at `at` trap, of which `annot` tells. false: it is not there, or the
+ * table is full. */
+struct ab_annot;
+bool trapping_add(gpa_t at, const struct ab_annot *annot);
+
+/* The guest executes `hlt` at rip: emulate what stood there. false: a `hlt`. */
+bool trapping_emulate(void);
 
 /* Is it one for this CPL, or does its exception belong to the guest? */
 bool emulation_applies(uint16_t class);

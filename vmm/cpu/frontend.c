@@ -74,8 +74,10 @@ static bool emulate_here(void)
 
 	if (!insn_decode(&insn, bytes, fetch(bytes), word_size() * 8))
 		return false;
+	if (insn.class == AB_CLASS_HLT && trapping_emulate())
+		return true;
 	if (!emulation_applies(insn.class))
-		return insn.class == AB_CLASS_HLT && emulate_vdso();
+		return false;
 	emulate_trap(&insn, vcpu.regs.rip + insn.length);
 	return true;
 }

@@ -4,9 +4,7 @@
  * No template can stand there: an application has no way to the virtual CPU's memory.
  * Most of its sensitive instructions are right in ring 3 (rdtsc) or trap. Some do
  * neither: `lsl` in getcpu() reads the host's descriptor tables, and so tells on which
- * of the host's processors the machine runs. Those are made to trap: their first byte
- * becomes `hlt`, and where it is, by guest-physical address, which no other code can
- * have, tells what stood there.
+ * of the host's processors the machine runs. Those are made to trap (trapping.c).
  *
  * The image is an ELF file inside of the kernel's, with a section of records of its own.
  */
@@ -17,19 +15,8 @@
 #include "vmm/memory.h"
 #include "vmm/string.h"
 
-#define HLT	     0xf4
-#define SITES	     16
 #define SECTIONS_MAX 64
 #define ET_DYN	     3
-
-struct trapping_site {
-	gpa_t at;
-	uint8_t total;
-	struct insn insn;
-};
-
-static struct trapping_site sites[SITES];
-static unsigned site_count;
 
 /* Silent in ring 3, and the host's: SDM 2; APM 3 for rdpid. */
 static const uint16_t silent[] = {
@@ -93,24 +80,6 @@ _Noreturn static void bad_record(const struct object *object, uint64_t offset)
 		    object->at.v + offset);
 }
 
-static void make_trap(const struct object *object, uint64_t start, const struct ab_annot *annot)
-{
-	struct trapping_site *site = &sites[site_count];
-	uint8_t *code = object->bytes + start;
-
-	if (site_count == SITES ||
-	    insn_decode(&site->insn, code + annot->insn_off, annot->insn_len, 64) !=
-		    annot->insn_len ||
-	    site->insn.class != annot->class)
-		bad_record(object, start);
-	if (site->insn.rm_kind == INSN_RM_RIP)
-		site->insn.disp += annot->insn_off;
-	site->at = gpa(object->at.v + start);
-	site->total = annot->total_len;
-	site_count++;
-	*code = HLT;
-}
-
 static void take_record(const struct object *object, uint64_t offset)
 {
 	struct ab_annot annot;
@@ -119,11 +88,11 @@ static void take_record(const struct object *object, uint64_t offset)
 	memcpy(&annot, object->bytes + offset, sizeof(annot));
 	start = offset + (uint64_t)(int64_t)annot.start;
 	if (annot.mode_version >> AB_VERSION_SHIFT != AB_VERSION || start >= object->room ||
-	    annot.total_len > object->room - start ||
-	    annot.insn_off + annot.insn_len > annot.total_len)
+	    annot.total_len > object->room - start)
 		bad_record(object, offset);
-	if (is_silent(annot.class) && (annot.flags & AB_F_USER) && !(annot.flags & AB_F_COPIED))
-		make_trap(object, start, &annot);
+	if (is_silent(annot.class) && (annot.flags & AB_F_USER) && !(annot.flags & AB_F_COPIED) &&
+	    !trapping_add(gpa(object->at.v + start), &annot))
+		bad_record(object, offset);
 }
 
 static void take_object(struct object *object)
@@ -144,23 +113,7 @@ void vmm_application_code(gpa_t from, uint64_t length)
 {
 	uint8_t *bytes = memory_at(from, length);
 
-	site_count = 0;
 	for (uint64_t at = 0; bytes && at < length; at += PAGE_SIZE)
 		take_object(&(struct object){
 			.bytes = bytes + at, .room = length - at, .at = gpa(from.v + at)});
-}
-
-bool emulate_vdso(void)
-{
-	struct translation translation;
-
-	if (!mmu_probe(gva(vcpu.regs.rip), &translation))
-		return false;
-	for (unsigned i = 0; i < site_count; i++) {
-		if (sites[i].at.v != translation.address.v)
-			continue;
-		emulate_trap(&sites[i].insn, vcpu.regs.rip + sites[i].total);
-		return true;
-	}
-	return false;
 }
