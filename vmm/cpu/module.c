@@ -111,6 +111,7 @@ static bool rewrite_module(const struct module *module)
 	static struct rewrite_report report;
 	struct rewrite_failure failure;
 	mword low = module->records > SPAN ? module->records - SPAN : 0;
+	mword high = module->records < -SPAN ? module->records + SPAN : UINT64_MAX;
 	enum rewrite_error error;
 	struct line why = {0};
 
@@ -118,8 +119,7 @@ static bool rewrite_module(const struct module *module)
 		return refuse(module, "no annotations: build it with `gcc -B', as the kernel was",
 			      0);
 	forget_old_sites(module);
-	error = rewrite(&view, module->records, module->records_size, low, module->records + SPAN,
-			&report, &failure);
+	error = rewrite(&view, module->records, module->records_size, low, high, &report, &failure);
 	if (error == REWRITE_OK)
 		return true;
 	rewrite_explain(&failure, &why);
