@@ -33,6 +33,18 @@ static int use_msr(void)
 	return ok;
 }
 
+/* Some hosts cannot make the instruction fault; their VMM says so. */
+static int shows_host(void)
+{
+	char line[2048] = "";
+	int fd = open("/proc/cmdline", O_RDONLY);
+
+	if (read(fd, line, sizeof(line) - 1) < 0)
+		line[0] = 0;
+	close(fd);
+	return strstr(line, "afterburn.cpuid=host") != NULL;
+}
+
 /* cpuid.ko: must agree with the instruction in user mode. */
 static int use_cpuid(void)
 {
@@ -44,6 +56,10 @@ static int use_cpuid(void)
 			 : "=a"(user[0]), "=b"(user[1]), "=c"(user[2]), "=d"(user[3])
 			 : "a"(0), "c"(0));
 	close(fd);
+	if (shows_host()) {
+		printf("result: cpuid in programs skipped (the host's)\n");
+		return ok;
+	}
 	return ok && memcmp(kernel, user, sizeof(user)) == 0;
 }
 

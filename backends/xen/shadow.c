@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "backends/xen/shadow.h"
+
+#include "backends/xen/hypercall.h"
+#include "backends/xen/private.h"
+#include "backends/xen/stats.h"
+#include "backends/xen/tables.h"
+#include "backends/xen/updates.h"
+#include "vmm/backend.h"
+#include "vmm/memory.h"
+#include "vmm/string.h"
+
+#define USER_SLOTS 256 /* of the top-level table: the lower half */
+#define FILL_MOST  8   /* pages around a fault of an application's that are shown with it */
+#define TOP	   4
+
+/* The pair of an address space. */
+struct space {
+	struct table *kernel, *user;
+};
+
+static struct space current;  /* what the guest loaded */
+static struct space loaded;   /* what Xen knows */
+static bool supervisor_pages; /* `current` has shown some in the applications' half */
+static bool kernel_waits;     /* a change that waits is of the kernel's half */
+uint8_t exit_work;	      /* traps.S: something to do before an application runs */
+
+/* What is read of physical memory that is not there. */
+static uint8_t ones[PAGE_SIZE] __attribute__((aligned(4096)));
+static uint64_t open_bus; /* its machine frame */
+
+static unsigned index_of(mword va, unsigned level)
+{
+	return va >> (12 + 9 * (level - 1)) & (TABLE_ENTRIES - 1);
+}
+
+static mword span(unsigned level)
+{
+	return PAGE_SIZE << 9 * (level - 1);
+}
+
+/* What entry `index` maps, canonical. */
+static mword address_of(const struct table *table, unsigned index)
+{
+	mword va = table->va + index * span(table->level);
+
+	return (mword)((int64_t)(va << 16) >> 16);
+}
+
+static bool is_kernel(mword va)
+{
+	return va >> 63;
+}
+
+/* --- the guest's side ---------------------------------------------------------------------- */
+
+/* Pieces of a large page have no table of the guest's. */
+static uint64_t piece(const struct table *table, unsigned index)
+{
+	uint64_t at = ((uint64_t)table->gfn << PAGE_SHIFT) + index * span(table->level);
+
+	return at | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | (table->level > 1 ? PTE_PS : 0);
+}
+
+static uint64_t *guest_entry(const struct table *table, unsigned index)
+{
+	if (table->gfn == NO_FRAME)
+		return NULL;
+	return memory_at(gpa(((uint64_t)table->gfn << PAGE_SHIFT) + index * 8u), 8);
+}
+
+static uint64_t guest_value(const struct table *table, unsigned index)
+{
+	const uint64_t *entry;
+
+	if (table->kind == TABLE_SPLIT)
+		return piece(table, index);
+	entry = guest_entry(table, index);
+	return entry ? *entry : 0;
+}
+
+/* --- what ours should be -------------------------------------------------------------------- */
+
+/* 0: nothing. Not accessed: the guest would miss the accessed bit. */
+static uint64_t leaf_value(uint64_t guest)
+{
+	uint64_t gfn = (guest & PTE_ADDR) >> PAGE_SHIFT, flags = ENTRY_P | ENTRY_U | ENTRY_A;
+
+	if (!(guest & PTE_P) || !(guest & PTE_A))
+		return 0;
+	if (gfn >= machine_memory.guest_pages)
+		return open_bus << PAGE_SHIFT | ENTRY_READ;
+	if (guest & PTE_W && guest & PTE_D)
+		flags |= ENTRY_W | ENTRY_D;
+	return machine_memory.p2m[gfn] << PAGE_SHIFT | flags | (guest & PTE_NX);
+}
+
+static bool is_large(const struct table *parent, uint64_t guest)
+{
+	return parent->level > 1 && parent->level < TOP && guest & PTE_PS;
+}
+
+/* A large page that is not dirty is made read-only in the level above its pieces. */
+static uint64_t link_value(const struct table *parent, uint64_t guest, const struct table *child)
+{
+	bool write = guest & PTE_W && (!is_large(parent, guest) || guest & PTE_D);
+	uint64_t flags = ENTRY_P | ENTRY_U | ENTRY_A | (write ? ENTRY_W : 0);
+
+	return child->mfn << PAGE_SHIFT | flags | (guest & PTE_NX);
+}
+
+/* On the way to the VMM's image: the guest's entry may be absent there, ours is not. */
+static bool is_window(const struct table *parent, unsigned index)
+{
+	if (parent->level == TOP)
+		return parent->kind == TABLE_PLAIN && index == LAYOUT_WINDOW;
+	return parent->kind == TABLE_WINDOW && parent->level == 3 && index == LAYOUT_WINDOW_L3;
+}
+
+/* Entries that are the VMM's alone. */
+static bool is_fixed(const struct table *table, unsigned index)
+{
+	if (table->level == TOP)
+		return index == LAYOUT_SLOT;
+	return table->kind == TABLE_WINDOW && table->level == 2 && index < LAYOUT_WINDOW_L2S;
+}
+
+/* --- making tables ------------------------------------------------------------------------- */
+
+static struct table *make(uint32_t gfn, unsigned level, enum table_kind kind, mword va);
+
+static struct table *window_child(unsigned level)
+{
+	return make(NO_FRAME, level, TABLE_WINDOW,
+		    level == 3 ? UINT64_C(0xffffff8000000000) : LAYOUT_BASE);
+}
+
+static void fill_leaves(struct table *table, uint64_t *entries)
+{
+	if (!table->kernel && table->kind != TABLE_SPLIT)
+		return;
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+		uint64_t guest = guest_value(table, i);
+
+		if (table->kind == TABLE_SPLIT &&
+		    (guest & PTE_ADDR) >> PAGE_SHIFT >= machine_memory.guest_pages)
+			continue;
+		entries[i] = leaf_value(guest);
+		if (entries[i])
+			table_note(table, i, guest);
+	}
+}
+
+static void fill_window(struct table *table, uint64_t *entries)
+{
+	if (table->level == 2) {
+		memcpy(entries, machine_memory.window, sizeof(machine_memory.window));
+		return;
+	}
+	if (table->level == 3) {
+		struct table *child = window_child(2);
+
+		table_hold(child);
+		entries[LAYOUT_WINDOW_L3] = child->mfn << PAGE_SHIFT | ENTRY_TABLE;
+	}
+}
+
+/* Until the guest's own entry is seen, the way to the image leads through copies of nothing. */
+static void fill_top(struct table *table, uint64_t *entries)
+{
+	struct table *child;
+
+	if (table->kind == TABLE_USER)
+		return;
+	child = window_child(3);
+	table_hold(child);
+	entries[LAYOUT_WINDOW] = child->mfn << PAGE_SHIFT | ENTRY_TABLE;
+	entries[LAYOUT_SLOT] = machine_memory.slot;
+}
+
+static void fill(struct table *table, uint64_t *entries)
+{
+	if (table->level == 1)
+		fill_leaves(table, entries);
+	else if (table->level == TOP)
+		fill_top(table, entries);
+	else if (table->kind == TABLE_WINDOW)
+		fill_window(table, entries);
+}
+
+static struct table *make(uint32_t gfn, unsigned level, enum table_kind kind, mword va)
+{
+	struct table *table = table_find(gfn, level, kind);
+
+	return table ? table : table_make(gfn, level, kind, va, fill);
+}
+
+/* --- links ------------------------------------------------------------------------------------ */
+
+static enum table_kind child_kind(const struct table *parent, unsigned index, uint64_t guest)
+{
+	if (is_large(parent, guest))
+		return TABLE_SPLIT;
+	return is_window(parent, index) ? TABLE_WINDOW : TABLE_PLAIN;
+}
+
+static uint32_t child_gfn(uint64_t guest)
+{
+	return guest ? (uint32_t)((guest & PTE_ADDR) >> PAGE_SHIFT) : NO_FRAME;
+}
+
+static uint64_t link_seen(const struct table *parent, uint64_t guest)
+{
+	return is_large(parent, guest) ? guest & ~PTE_A : guest & ~(PTE_A | PTE_D);
+}
+
+static struct table *linked_child(const struct table *parent, unsigned index)
+{
+	uint64_t seen = parent->seen[index];
+
+	if (!seen && !is_window(parent, index))
+		return NULL;
+	return table_find(child_gfn(seen), parent->level - 1u, child_kind(parent, index, seen));
+}
+
+static void let_go(struct table *parent, unsigned index)
+{
+	struct table *child = linked_child(parent, index);
+
+	if (child)
+		table_release(child);
+	table_note(parent, index, 0);
+}
+
+/* Entry `index` goes. The VMM's image stays reachable. */
+static void cut(struct table *parent, unsigned index)
+{
+	let_go(parent, index);
+	if (is_window(parent, index)) {
+		struct table *child = window_child(parent->level - 1u);
+
+		table_hold(child);
+		updates_set(parent->mfn, index, child->mfn << PAGE_SHIFT | ENTRY_TABLE);
+	} else {
+		updates_set(parent->mfn, index, 0);
+	}
+	updates_need_flush();
+}
+
+void shadow_unlink(struct table *table)
+{
+	for (unsigned i = 0; i < TABLE_ENTRIES && table->level > 1; i++)
+		if (table->seen[i] || is_window(table, i))
+			let_go(table, i);
+}
+
+static void compare(struct table *table);
+
+/* Make entry `index` say what the guest's, `guest`, present, says now. */
+static struct table *connect(struct table *parent, unsigned index, uint64_t guest, mword va)
+{
+	uint64_t seen = link_seen(parent, guest);
+	enum table_kind kind = child_kind(parent, index, guest);
+	struct table *child;
+
+	if (parent->seen[index] == seen)
+		return linked_child(parent, index);
+	child = make(child_gfn(guest), parent->level - 1u, kind, va & ~(span(parent->level) - 1));
+	table_hold(child);
+	if (parent->seen[index]) {
+		updates_need_flush();
+		let_go(parent, index);
+	} else if (is_window(parent, index)) {
+		table_release(linked_child(parent, index));
+	}
+	child->va = va & ~(span(parent->level) - 1);
+	table_note(parent, index, seen);
+	updates_set(parent->mfn, index, link_value(parent, guest, child));
+	compare(child);
+	return child;
+}
+
+/* --- faults
+ * ---------------------------------------------------------------------------------------- */
+
+static void set_leaf(struct table *table, unsigned index, uint64_t guest)
+{
+	updates_set(table->mfn, index, leaf_value(guest));
+	table_note(table, index, guest);
+}
+
+/* The level-1 table for `va`, connected. `wanted`: the guest's entries on the way are
+ * present. */
+static struct table *connect_path(mword va)
+{
+	struct table *table = current.kernel;
+	unsigned top = index_of(va, TOP);
+
+	while (table->level > 1) {
+		unsigned index = index_of(va, table->level);
+		uint64_t guest = guest_value(table, index);
+
+		if (!(guest & PTE_P) || is_fixed(table, index))
+			return NULL;
+		if (table->level == TOP && top < USER_SLOTS && guest & PTE_U)
+			connect(current.user, top, guest, va);
+		table = connect(table, index, guest, va);
+	}
+	return table;
+}
+
+/* What lies around, as far as the guest has it mapped: accessed by us, then, as a processor
+ * may that looks ahead. */
+static void fill_around(struct table *table, unsigned index)
+{
+	unsigned first = index & ~(FILL_MOST - 1u);
+
+	for (unsigned i = first; i < first + FILL_MOST; i++) {
+		uint64_t *entry = guest_entry(table, i);
+
+		if (i == index || !(*entry & PTE_P) || !(*entry & PTE_U) || table->seen[i])
+			continue;
+		*entry |= PTE_A;
+		set_leaf(table, i, *entry);
+	}
+}
+
+/* Whoever is interrupted must have a stack that is shown: Xen writes to it. Kernels
+ * initialise a task's stack before they use it, so it was touched. Others are not: the first
+ * ones, which are in the image, at both of its addresses; and those of the processor entry
+ * area, so all of the kernel's half that is mapped page by page is shown before an
+ * application first runs. */
+static struct {
+	uint64_t start, end; /* guest-physical */
+	mword base;	     /* where it is linked */
+} stacks;
+static bool applications_ran;
+
+void shadow_stacks(gpa_t start, gpa_t end, mword base)
+{
+	stacks.start = start.v & ~(span(2) - 1);
+	stacks.end = end.v;
+	stacks.base = base - (start.v - stacks.start);
+}
+
+/* Written to, as far as the guest's tables can say. */
+static void show_stack(mword va)
+{
+	struct translation translation;
+	mword error;
+
+	if (mmu_translate(gva(va), ACCESS_WRITE, &translation, &error))
+		connect_path(va);
+}
+
+static void show_stacks(void)
+{
+	for (uint64_t at = stacks.start; at < stacks.end; at += span(2)) {
+		show_stack(at);
+		show_stack(stacks.base + (at - stacks.start));
+	}
+	show_stack(0);
+}
+
+static void complete(struct table *table, unsigned first)
+{
+	for (unsigned i = first; i < TABLE_ENTRIES; i++) {
+		uint64_t guest = guest_value(table, i);
+		struct table *child;
+
+		if (!(guest & PTE_P) || is_large(table, guest) || is_fixed(table, i))
+			continue;
+		child = connect(table, i, guest, address_of(table, i));
+		if (child->level > 1)
+			complete(child, 0);
+	}
+}
+
+void shadow_fill(gva_t va, const struct translation *translation, bool write)
+{
+	struct table *table = connect_path(va.v);
+	unsigned index = index_of(va.v, 1);
+	bool user = !is_kernel(va.v);
+	uint64_t guest;
+
+	if (!table)
+		die("the guest touches the VMM's part of the address space", "address", va.v);
+	guest = guest_value(table, index);
+	if (write && (guest & PTE_ADDR) >> PAGE_SHIFT >= machine_memory.guest_pages)
+		die("write to physical memory that does not exist", "address",
+		    translation->address.v);
+	if (user && !translation->user)
+		supervisor_pages = true;
+	if (!table->seen[index] || table->seen[index] != guest)
+		set_leaf(table, index, guest);
+	if (user && table->kind == TABLE_PLAIN && translation->user)
+		fill_around(table, index);
+	updates_do();
+}
+
+/* --- comparing
+ * ---------------------------------------------------------------------------------------- */
+
+static void compare_leaf(struct table *table, unsigned index)
+{
+	uint64_t guest = guest_value(table, index), seen = table->seen[index];
+	uint64_t value;
+
+	if (guest == seen)
+		return;
+	value = leaf_value(guest);
+	table_note(table, index, value ? guest : 0);
+	if (value == leaf_value(seen))
+		return;
+	updates_set(table->mfn, index, value);
+	updates_need_flush();
+}
+
+static bool is_linked(const struct table *table, unsigned index, uint64_t guest)
+{
+	return guest & PTE_P && link_seen(table, guest) == table->seen[index];
+}
+
+/* In the kernel's half what was there stays there. */
+static void compare_link(struct table *table, unsigned index)
+{
+	uint64_t guest = guest_value(table, index);
+	mword va = address_of(table, index);
+
+	if (is_linked(table, index, guest)) {
+		struct table *child = linked_child(table, index);
+
+		child->va = va;
+		compare(child);
+		return;
+	}
+	if (guest & PTE_P && is_kernel(va))
+		connect(table, index, guest, va);
+	else
+		cut(table, index);
+}
+
+/* All that `table` shows, and what it leads to. */
+static void compare(struct table *table)
+{
+	if (table->kind == TABLE_SPLIT)
+		return;
+	for (unsigned word = 0; word < TABLE_ENTRIES / 64; word++)
+		for (uint64_t bits = table->used[word]; bits; bits &= bits - 1) {
+			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+			if (table->level == 1)
+				compare_leaf(table, index);
+			else
+				compare_link(table, index);
+		}
+}
+
+static void compare_half(struct table *top, bool upper)
+{
+	for (unsigned word = upper ? 4 : 0; word < (upper ? 8u : 4u); word++)
+		for (uint64_t bits = top->used[word]; bits; bits &= bits - 1)
+			compare_link(top, word * 64 + (unsigned)__builtin_ctzll(bits));
+}
+
+/* The applications' top-level table has the same children, which are compared already. */
+static void compare_user_top(void)
+{
+	for (unsigned word = 0; word < 4; word++)
+		for (uint64_t bits = current.user->used[word]; bits; bits &= bits - 1) {
+			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+			uint64_t guest = guest_value(current.user, index);
+
+			if (!(guest & PTE_U) || !is_linked(current.user, index, guest))
+				cut(current.user, index);
+		}
+}
+
+/* The entries of the kernel's half, but not what they lead to: all that the space before
+ * showed must be there, the stack is. */
+static void compare_kernel_top(const struct table *before)
+{
+	struct table *top = current.kernel;
+
+	for (unsigned word = 4; word < 8; word++)
+		for (uint64_t bits = top->used[word] | (before ? before->used[word] : 0); bits;
+		     bits &= bits - 1) {
+			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+			uint64_t guest = guest_value(top, index);
+
+			if (is_linked(top, index, guest))
+				continue;
+			if (guest & PTE_P)
+				connect(top, index, guest, address_of(top, index));
+			else
+				cut(top, index);
+		}
+}
+
+void backend_flush_all(bool global)
+{
+	compare_half(current.kernel, false);
+	compare_user_top();
+	if (global || !(vcpu.cr4 & CR4_PGE))
+		compare_half(current.kernel, true);
+}
+
+/* One entry, of the address space that is loaded: flushed with the change. */
+static void flush_leaf(struct table *table, unsigned index, mword va)
+{
+	uint64_t guest = guest_value(table, index), value = leaf_value(guest);
+	uint64_t seen = table->seen[index];
+
+	table_note(table, index, value ? guest : 0);
+	if (value != leaf_value(seen))
+		updates_page(va & PAGE_MASK, value);
+}
+
+void backend_flush_page(gva_t va)
+{
+	struct table *table = current.kernel;
+	unsigned index;
+	uint64_t guest;
+
+	if (!is_kernel(va.v))
+		compare_user_top();
+	while (table->level > 1) {
+		index = index_of(va.v, table->level);
+		if (is_fixed(table, index) || !table->seen[index])
+			return;
+		guest = guest_value(table, index);
+		if (!is_linked(table, index, guest)) {
+			compare_link(table, index);
+			return;
+		}
+		table = linked_child(table, index);
+	}
+	index = index_of(va.v, 1);
+	if (table->kind == TABLE_SPLIT || !table->seen[index])
+		return;
+	if (loaded.kernel == current.kernel)
+		flush_leaf(table, index, va.v);
+	else
+		compare_leaf(table, index);
+}
+
+/* --- annotated writes
+ * ------------------------------------------------------------------------------------- */
+
+/* More rights than before are copied at once; fewer wait for the guest's invalidation. */
+static void written(struct table *table, unsigned index, uint64_t value)
+{
+	if (table->level > 1 || !(value & PTE_A) || !(value & PTE_P) || table->seen[index])
+		return;
+	if (!table->refs || (!table->kernel && !(value & PTE_U)))
+		return;
+	count(STAT_WRITES_SHOWN);
+	set_leaf(table, index, value);
+	kernel_waits |= table->kernel;
+	exit_work = 1;
+}
+
+void backend_table_written(gpa_t entry, uint64_t old, uint64_t value)
+{
+	(void)old;
+	count(STAT_WRITES);
+	tables_of_frame((uint32_t)(entry.v >> PAGE_SHIFT), written,
+			(unsigned)(entry.v & (PAGE_SIZE - 1)) / 8, value);
+}
+
+/* --- address spaces
+ * ------------------------------------------------------------------------------------------ */
+
+static void release_space(const struct space *space)
+{
+	if (!space->kernel)
+		return;
+	table_release(space->kernel);
+	table_release(space->user);
+}
+
+void backend_load_root(gpa_t root)
+{
+	struct space old = current;
+	uint32_t gfn = (uint32_t)((root.v & PTE_ADDR) >> PAGE_SHIFT);
+
+	count(STAT_ROOTS);
+	current.kernel = make(gfn, TOP, TABLE_PLAIN, 0);
+	table_hold(current.kernel);
+	current.user = make(gfn, TOP, TABLE_USER, 0);
+	table_hold(current.user);
+	release_space(&old);
+	if (old.kernel != current.kernel)
+		supervisor_pages = false;
+	backend_flush_all(false);
+	compare_kernel_top(old.kernel);
+	if (applications_ran)
+		return;
+	show_stacks();
+	complete(current.kernel, USER_SLOTS);
+}
+
+static void load_space(void)
+{
+	struct mmuext_op operations[2] = {
+		{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = current.kernel->mfn},
+		{.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = current.user->mfn},
+	};
+	struct space old = loaded;
+	long result = xen_mmuext_op(operations, 2, NULL);
+
+	if (result)
+		die_hypercall("loading page tables", result);
+	loaded = current;
+	table_hold(loaded.kernel);
+	table_hold(loaded.user);
+	release_space(&old);
+}
+
+void shadow_enter(void)
+{
+	applications_ran |= vcpu.cpl == 3;
+	if (updates_must() || kernel_waits || vcpu.cpl == 3 || loaded.kernel != current.kernel) {
+		updates_do();
+		kernel_waits = false;
+		exit_work = 0;
+	}
+	if (loaded.kernel != current.kernel)
+		load_space();
+	if (vcpu.cpl == 3 && supervisor_pages)
+		backend_fatal("application runs in an address space with supervisor pages below "
+			      "the kernel's half: not modelled");
+}
+
+void backend_before_store(gpa_t address, size_t length)
+{
+	(void)address, (void)length; /* compared when the guest invalidates */
+}
+
+void shadow_start(void)
+{
+	memset(ones, 0xff, sizeof(ones));
+	open_bus = memory_frame_of(ones);
+	tables_start();
+}

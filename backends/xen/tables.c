@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "backends/xen/tables.h"
+
+#include "backends/xen/hypercall.h"
+#include "backends/xen/private.h"
+#include "backends/xen/stats.h"
+#include "backends/xen/updates.h"
+#include "vmm/string.h"
+
+#define BUCKETS 4096
+
+static struct table *tables;
+static uint32_t *buckets;	       /* index of a table + 1 */
+static uint64_t fresh;		       /* pages from here on were never tables */
+static uint32_t idle_first, idle_last; /* + 1; the longest idle first */
+
+static uint32_t number(const struct table *table)
+{
+	return (uint32_t)(table - tables) + 1;
+}
+
+static struct table *numbered(uint32_t n)
+{
+	return n ? &tables[n - 1] : NULL;
+}
+
+static uint32_t *bucket(uint32_t gfn)
+{
+	return &buckets[(gfn ^ gfn >> 12) & (BUCKETS - 1)];
+}
+
+uint64_t tables_heap_bytes(uint64_t pool_pages)
+{
+	return pool_pages * (sizeof(struct table) + PAGE_SIZE + 8) + BUCKETS * 4 + 1024;
+}
+
+void tables_start(void)
+{
+	uint64_t *seen;
+
+	tables = heap_take(machine_memory.pool_pages * sizeof(*tables));
+	buckets = heap_take(BUCKETS * sizeof(*buckets));
+	seen = heap_take(machine_memory.pool_pages * PAGE_SIZE);
+	for (uint64_t i = 0; i < machine_memory.pool_pages; i++) {
+		tables[i].mfn = machine_memory.pool[i];
+		tables[i].seen = seen + i * TABLE_ENTRIES;
+	}
+}
+
+struct table *table_find(uint32_t gfn, unsigned level, enum table_kind kind)
+{
+	for (struct table *t = numbered(*bucket(gfn)); t; t = numbered(t->next))
+		if (t->gfn == gfn && t->level == level && t->kind == kind)
+			return t;
+	return NULL;
+}
+
+void tables_of_frame(uint32_t gfn,
+		     void (*visit)(struct table *table, unsigned index, uint64_t value),
+		     unsigned index, uint64_t value)
+{
+	for (struct table *t = numbered(*bucket(gfn)); t; t = numbered(t->next))
+		if (t->gfn == gfn && t->kind != TABLE_SPLIT)
+			visit(t, index, value);
+}
+
+/* --- idle ones ------------------------------------------------------------------------- */
+
+static void idle_remove(struct table *table)
+{
+	struct table *next = numbered(table->idle_next), *previous = numbered(table->idle_previous);
+
+	*(previous ? &previous->idle_next : &idle_first) = table->idle_next;
+	*(next ? &next->idle_previous : &idle_last) = table->idle_previous;
+	table->idle_next = table->idle_previous = 0;
+}
+
+static void idle_append(struct table *table)
+{
+	struct table *last = numbered(idle_last);
+
+	table->idle_previous = idle_last;
+	table->idle_next = 0;
+	*(last ? &last->idle_next : &idle_first) = number(table);
+	idle_last = number(table);
+}
+
+void table_hold(struct table *table)
+{
+	if (table->refs++ == 0)
+		idle_remove(table);
+}
+
+void table_release(struct table *table)
+{
+	if (--table->refs == 0)
+		idle_append(table);
+}
+
+/* --- pages to tables and back ------------------------------------------------------------- */
+
+static const unsigned pin_commands[] = {
+	[1] = MMUEXT_PIN_L1_TABLE,
+	[2] = MMUEXT_PIN_L2_TABLE,
+	[3] = MMUEXT_PIN_L3_TABLE,
+	[4] = MMUEXT_PIN_L4_TABLE,
+};
+
+static void extended(unsigned command, uint64_t mfn, const char *what)
+{
+	struct mmuext_op operation = {.cmd = command, .arg1.mfn = mfn};
+	long result = xen_mmuext_op(&operation, 1, NULL);
+
+	if (result)
+		die_hypercall(what, result);
+}
+
+static uint64_t *page_of(const struct table *table)
+{
+	return (uint64_t *)(LAYOUT_POOL + (uint64_t)(table - tables) * PAGE_SIZE);
+}
+
+static void map_pool(const struct table *table, uint64_t flags)
+{
+	long result = xen_update_va_mapping((mword)page_of(table), table->mfn << PAGE_SHIFT | flags,
+					    UVMF_INVLPG | UVMF_LOCAL);
+
+	if (result)
+		die_hypercall("changing the protection of a page table", result);
+}
+
+static void hash_insert(struct table *table)
+{
+	uint32_t *head = bucket(table->gfn);
+
+	table->next = *head;
+	*head = number(table);
+}
+
+static void hash_remove(struct table *table)
+{
+	uint32_t *link = bucket(table->gfn);
+
+	while (*link != number(table))
+		link = &numbered(*link)->next;
+	*link = table->next;
+}
+
+/* Take the table that nobody has needed for longest. Unlinking it may make others idle. */
+static struct table *steal(void)
+{
+	struct table *table = numbered(idle_first);
+
+	if (!table)
+		die("no page for another page table; give the domain more memory", "tables",
+		    machine_memory.pool_pages);
+	idle_remove(table);
+	hash_remove(table);
+	shadow_unlink(table);
+	updates_do();
+	extended(MMUEXT_UNPIN_TABLE, table->mfn, "unpinning a page table");
+	map_pool(table, ENTRY_WRITE);
+	memset(table->used, 0, sizeof(table->used));
+	memset(table->seen, 0, PAGE_SIZE);
+	count(STAT_TABLES_DROPPED);
+	return table;
+}
+
+struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mword va,
+			 void (*fill)(struct table *table, uint64_t *entries))
+{
+	struct table *table = fresh < machine_memory.pool_pages ? &tables[fresh++] : steal();
+
+	table->gfn = gfn;
+	table->level = (uint8_t)level;
+	table->kind = (uint8_t)kind;
+	table->kernel = va >> 63;
+	table->va = va;
+	table->refs = 0;
+	memset(page_of(table), 0, PAGE_SIZE);
+	fill(table, page_of(table));
+	map_pool(table, ENTRY_READ);
+	extended(pin_commands[level], table->mfn, "pinning a page table");
+	hash_insert(table);
+	idle_append(table);
+	count(STAT_TABLES_MADE);
+	return table;
+}

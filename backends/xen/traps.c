@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exceptions, system calls, events: what do they mean for the guest? */
+#include "backends/xen/traps.h"
+
+#include "backends/xen/hypercall.h"
+#include "backends/xen/layout.h"
+#include "backends/xen/private.h"
+#include "backends/xen/shadow.h"
+#include "backends/xen/stats.h"
+#include "vmm/backend.h"
+#include "vmm/entry.h"
+#include "vmm/format.h"
+#include "vmm/frontend.h"
+#include "vmm/rewrite.h"
+
+#define APPLICATIONS_MAY 3 /* trap_info.flags: the least privileged ring that may `int` */
+#define MASK_EVENTS	 4
+#define ENTRY(vector)	 ((mword)trap_entries + TRAP_ENTRY_BYTES * (vector))
+
+extern const char trap_entries[], syscall_entry[], event_entry[], failsafe_entry[];
+
+void trap_handle(unsigned vector, mword error, mword cs);
+_Noreturn void trap_bug(const mword *frame);
+_Noreturn void trap_failsafe(const mword *frame);
+
+static void page_fault(mword error)
+{
+	gva_t va = gva(vcpu_info()->arch.cr2);
+	struct translation translation;
+
+	if (vcpu.cpl == 0)
+		error &= ~ACCESS_USER;
+	if (!vmm_page_fault(va, error, &translation)) {
+		count(STAT_GUEST_FAULTS);
+		return;
+	}
+	count(STAT_FILLS);
+	shadow_fill(va, &translation, error & ACCESS_WRITE);
+}
+
+/* vcpu has the guest's registers, but not yet those that it knows. */
+volatile uint8_t in_trap;
+
+/* Xen says ring 0 for whoever ran as kernel: the guest's, or a stub of ours on its way to an
+ * application. */
+void trap_handle(unsigned vector, mword error, mword cs)
+{
+	if (!(cs & 3))
+		rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
+	vcpu.in_vmm = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	in_trap = 0;
+	vmm_settle_bases();
+	switch (vector) {
+	case TRAP_EVENT: /* vmm_resume looks at what is pending */
+		return;
+	case TRAP_SYSCALL:
+		vmm_syscall();
+		return;
+	case TRAP_INT80:
+		vmm_software_interrupt(0x80);
+		return;
+	case VECTOR_PF:
+		page_fault(error);
+		return;
+	default:
+		vmm_exception(vector, error);
+	}
+}
+
+_Noreturn void trap_bug(const mword *frame)
+{
+	static struct line line;
+
+	line_text(&line, "exception in the VMM itself; frame");
+	for (unsigned i = 0; i < 6; i++)
+		line_hex(line_text(&line, " "), frame[i]);
+	die(line.text, "cr2", vcpu_info()->arch.cr2);
+}
+
+_Noreturn void trap_failsafe(const mword *frame)
+{
+	die("Xen cannot return to an application with its segment registers", "rip", frame[4]);
+}
+
+static void set_callback(unsigned type, unsigned flags, const char *entry)
+{
+	struct callback_register argument = {
+		.type = (uint16_t)type, .flags = (uint16_t)flags, .address = (mword)entry};
+	long result = xen_callback_op(CALLBACKOP_register, &argument);
+
+	if (result)
+		die_hypercall("registering a callback", result);
+}
+
+static void set_trap_table(void)
+{
+	static trap_info_t table[TRAP_SYSCALL + 1];
+	unsigned n = 0;
+	long result;
+
+	for (unsigned vector = 0; vector < 20; vector++) {
+		bool any = vector == VECTOR_BP || vector == VECTOR_OF;
+
+		if (vector == VECTOR_NMI || vector == 15)
+			continue;
+		table[n++] = (trap_info_t){.vector = (uint8_t)vector,
+					   .flags = MASK_EVENTS | (any ? APPLICATIONS_MAY : 0),
+					   .cs = LAYOUT_CS,
+					   .address = ENTRY(vector)};
+	}
+	table[n++] =
+		(trap_info_t){0x80, MASK_EVENTS | APPLICATIONS_MAY, LAYOUT_CS, ENTRY(TRAP_INT80)};
+	result = xen_set_trap_table(table);
+	if (result)
+		die_hypercall("set_trap_table", result);
+}
+
+void traps_start(void)
+{
+	long result;
+
+	set_trap_table();
+	set_callback(CALLBACKTYPE_event, 0, event_entry);
+	set_callback(CALLBACKTYPE_failsafe, CALLBACKF_mask_events, failsafe_entry);
+	set_callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events, syscall_entry);
+	result = xen_stack_switch(LAYOUT_SS, (mword)vmm_stack_top);
+	if (result)
+		die_hypercall("stack_switch", result);
+}
