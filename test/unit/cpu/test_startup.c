@@ -46,7 +46,7 @@ static int setup(void **state)
 	PUT(BEHIND, RDMSR, AB_F_COPIED, 0x0f, 0x32); /* an alternative: the order is any */
 	PUT(CPUID, CPUID, AB_F_COPIED, 0x0f, 0xa2);
 	PUT(PUSHF, PUSHF, AB_F_COPIED, 0x9c);
-	PUT(SGDT, SGDT, AB_F_COPIED, 0x0f, 0x01, 0x05, 0x40, 0, 0, 0); /* sgdt 0x40(%rip) */
+	PUT(SGDT, SGDT, AB_F_COPIED, 0x0f, 0x01, 0x05, 0x41, 0, 0, 0); /* sgdt 0x41(%rip) */
 	PUT(RAW, CPUID, AB_F_COPIED | AB_F_RAW, 0x0f, 0xa2, 0x90, 0x90);
 	PUT(FUSED, STI_HLT, AB_F_COPIED | AB_F_FUSED, 0xfb, 0xf4);
 	PUT(OLD, CLI, AB_F_COPIED, 0xfa)->mode_version = AB_MODE_32 | AB_VERSION
@@ -104,9 +104,9 @@ static void test_emulated(void **state)
 		run(places[i], PUSHF, 1);
 		assert_int_equal(vcpu.regs.gpr[RSP], rsp - 8);
 		assert_int_equal(*guest_word(vcpu.regs.gpr[RSP] - KERNEL) & FLAG_IF, 0);
-		*guest_word(IMAGE + SGDT + 7 + 0x40) = 0;
+		*guest_word(IMAGE + SGDT + 7 + 0x41) = 0;
 		run(places[i], SGDT, 7);
-		assert_int_equal(*guest_word(IMAGE + SGDT + 7 + 0x40) & 0xffff, vcpu.gdtr.limit);
+		assert_int_equal(*guest_word(IMAGE + SGDT + 7 + 0x41) & 0xffff, vcpu.gdtr.limit);
 		run(places[i], RAW, 4);
 	}
 }
