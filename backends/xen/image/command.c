@@ -111,10 +111,6 @@ static int with_wedge(const struct command *command, const struct parts *parts)
 	struct elf elf;
 	int result;
 
-	if (!command->wedge && !wedge.size) {
-		ab_error("built without the Xen back-end: give --wedge");
-		return RUN_EXIT_INPUT;
-	}
 	if (command->wedge) {
 		result = input_open(&wedge, command->wedge);
 		if (result)

@@ -4,8 +4,6 @@
 	.balign	4096
 	.globl	xen_wedge, xen_wedge_end
 xen_wedge:
-#ifdef WEDGE_IMAGE
 	.incbin WEDGE_IMAGE
-#endif
 xen_wedge_end:
 	.section .note.GNU-stack, "", @progbits
