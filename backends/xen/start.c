@@ -98,7 +98,7 @@ static uint64_t kernel_end(const uint8_t *file)
 	"random.trust_cpu=on afterburn.cpuid=host"
 static const char *command_line(const char *of_image)
 {
-	static char text[2048];
+	static char text[4096]; /* boot_setup() takes 2047, and says so */
 	struct line frequency = {0};
 	const char *const parts[] = {
 		PLATFORM, frequency.text, " ", of_image, " ", (const char *)start_info.cmd_line};
