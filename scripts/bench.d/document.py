@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Figures in docs/evaluation.md: what stands between `<!-- bench linux: NAME -->' and `<!-- bench linux: end -->' is
-written by this program."""
+written by `scripts/bench linux', and likewise of the others."""
 import os
 import re
 import shutil
@@ -12,14 +12,14 @@ import plot
 PAGE, PICTURE, DATA = 'evaluation.md', 'evaluation.svg', 'evaluation.csv'
 
 
-def fill(docs, section, lines):
+def fill(docs, section, lines, program='linux'):
     path = os.path.join(docs, PAGE)
     with open(path) as f:
         page = f.read()
-    marks = r'(<!-- bench linux: %s -->\n).*?(<!-- bench linux: end -->)' % section
+    marks = r'(<!-- bench %s: %s -->\n).*?(<!-- bench %s: end -->)' % (program, section, program)
     page, count = re.subn(marks, lambda m: m.group(1) + '\n'.join([''] + lines + ['', '']) + m.group(2), page, flags=re.DOTALL)
     if count != 1:
-        sys.exit('bench linux: %s: no section %s' % (path, section))
+        sys.exit('bench %s: %s: no section %s' % (program, path, section))
     with open(path, 'w') as f:
         f.write(page)
 
