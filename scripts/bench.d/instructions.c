@@ -3,9 +3,9 @@
  * A plugin of QEMU's translator: how often each of the instructions runs whose addresses stand in
  * FILE, one a line, hexadecimal, in rising order. The counts, 8 bytes each, are in FILE.counts, in
  * the same order and at any time: the file is mapped, and who reads it while the guest waits need
- * not end it.
+ * not end it. Each time the instruction at ADDRESS runs, all of them are appended to FILE.marks.
  *
- *   qemu-system-x86_64 -plugin ./instructions.so,sites=FILE
+ *   qemu-system-x86_64 -plugin ./instructions.so,sites=FILE[,mark=ADDRESS]
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -18,6 +18,7 @@
 /* Of QEMU's plugin interface, version 1 (Debian ships no header), what is used here. */
 #define EXPORT		      __attribute__((visibility("default")))
 #define PLUGIN_INLINE_ADD_U64 0
+#define PLUGIN_CB_NO_REGS     0
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
@@ -31,20 +32,34 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, 
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int operation,
 						void *counter, uint64_t value);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *,
+					    void (*)(unsigned int cpu, void *data), int flags,
+					    void *data);
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, struct qemu_plugin_tb *));
 
 int qemu_plugin_version = 1;
 
 #define MOST 65536
 
-static uint64_t sites[MOST], *counts;
+static uint64_t sites[MOST], *counts, mark;
 static size_t count;
+static int marks = -1;
 
 static int compare(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 
 	return (*x > *y) - (*x < *y);
+}
+
+static void marked(unsigned int cpu, void *data)
+{
+	const ssize_t size = (ssize_t)(count * sizeof(*counts));
+
+	(void)cpu;
+	(void)data;
+	if (write(marks, counts, (size_t)size) != size)
+		abort();
 }
 
 static void translated(plugin_id id, struct qemu_plugin_tb *block)
@@ -58,6 +73,9 @@ static void translated(plugin_id id, struct qemu_plugin_tb *block)
 		if (site)
 			qemu_plugin_register_vcpu_insn_exec_inline(insn, PLUGIN_INLINE_ADD_U64,
 								   &counts[site - sites], 1);
+		if (mark && address == mark)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, PLUGIN_CB_NO_REGS,
+							       NULL);
 	}
 }
 
@@ -74,13 +92,18 @@ static int read_sites(const char *path)
 	return count < MOST ? 0 : -1;
 }
 
-static int map_counts(const char *path)
+static int create(const char *path, const char *suffix)
 {
 	char name[4096];
-	int fd;
 
-	snprintf(name, sizeof(name), "%s.counts", path);
-	fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	return open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+}
+
+static int map_counts(const char *path)
+{
+	int fd = create(path, ".counts");
+
 	if (fd < 0 || ftruncate(fd, sizeof(sites)))
 		return -1;
 	counts = mmap(NULL, sizeof(sites), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -91,10 +114,18 @@ static int map_counts(const char *path)
 int qemu_plugin_install(plugin_id id, const struct qemu_info_t *info, int argc, char **argv)
 {
 	(void)info;
-	if (argc != 1 || strncmp(argv[0], "sites=", 6))
+	if (argc < 1 || argc > 2 || strncmp(argv[0], "sites=", 6))
 		return -1;
 	if (read_sites(argv[0] + 6) || map_counts(argv[0] + 6))
 		return -1;
+	if (argc == 2) {
+		if (strncmp(argv[1], "mark=", 5))
+			return -1;
+		mark = strtoull(argv[1] + 5, NULL, 0);
+		marks = create(argv[0] + 6, ".marks");
+		if (marks < 0)
+			return -1;
+	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	return 0;
 }

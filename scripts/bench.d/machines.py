@@ -17,6 +17,7 @@ KERNEL_LINE = 'console=ttyS0 nokaslr nopti mitigations=off tsc=reliable no_timer
 MORE_KERNEL_LINE = 'quiet panic=-1'
 MEMORY, MEMORY_KB = '256M', 256 << 10
 APPEND = '--append='  # of a target's options: the kernel has one line
+MARK = 0x6ab00000  # where the program's mark() lies, for QEMU's plugin (instructions.c)
 
 # Which clock measures, on which processor everything runs.
 How = collections.namedtuple('How', 'clock cpu')
@@ -89,7 +90,7 @@ class Files:
     def compile(self):
         every = [os.path.join(SOURCES, name) for name in sorted(os.listdir(SOURCES)) if name.endswith('.c')]
         # -w: a static program warns that it could load others
-        for name, files, flags in (('bench', every, []), ('programs/exit-only', ['exit/exit.c'], ['-nostdlib']),
+        for name, files, flags in (('bench', every, ['-Wl,--section-start=.mark=%#x' % MARK]), ('programs/exit-only', ['exit/exit.c'], ['-nostdlib']),
                                    ('programs/sql', ['sql/sql.c'], ['-lsqlite3', '-lm', '-Wl,-w'])):
             subprocess.run(['gcc', '-std=gnu11', '-O2', '-Wall', '-Wextra', '-static', '-o', self.path(name)] +
                            [os.path.join(SOURCES, file) for file in files] + flags, check=True)
@@ -108,17 +109,18 @@ class Files:
     def uml_kernel(self):
         return self.copied('uml', self.sources['uml'], 'scripts/build-guest --arch x86_64 --uml')
 
-    def initramfs(self):
-        path = self.path('initramfs.cpio')
+    def initramfs(self, name='initramfs.cpio', more=()):
+        """More: lines of gen_init_cpio's."""
+        path = self.path(name)
         if not os.path.exists(path):
             programs = sorted(os.listdir(self.path('programs')))
             names = '\n'.join(
                 ['dir /%s 0755 0 0' % name for name in ('dev', 'proc', 'tmp', 'programs')] +
                 ['nod /dev/console 0600 0 0 c 5 1', 'file /init %s 0755 0 0' % self.program] +
-                ['file /programs/%s %s/programs/%s 0755 0 0' % (name, self.directory, name) for name in programs] + [''])
+                ['file /programs/%s %s/programs/%s 0755 0 0' % (name, self.directory, name) for name in programs] + [*more, ''])
             pack = os.path.join(os.path.dirname(os.path.abspath(self.sources['vmlinux'])), 'usr/gen_init_cpio')
             with open(path, 'wb') as out:
-                subprocess.run([pack, '-'], input=names.encode(), stdout=out, check=True)
+                subprocess.run([pack, '-t', '1767225600', '-'], input=names.encode(), stdout=out, check=True)
         return path
 
     # ---- command lines ----
@@ -147,13 +149,15 @@ class Files:
                       lambda name, kilobytes: name.endswith('(deleted)'))
 
     def qemu(self, how, more=()):
-        command = program('qemu-system-x86_64', 'qemu-system-x86')
         line = '%s %s tsc_early_khz=%d' % (KERNEL_LINE, MORE_KERNEL_LINE, clock_khz())
-        return Target('qemu', [command, '-accel', 'tcg', '-m', MEMORY, '-smp', '1', '-nodefaults', '-display', 'none',
-                               '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04',
-                               '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console',
-                               '-kernel', self.kernel(), '-initrd', self.initramfs(), '-append', line, *more], how,
-                      lambda name, kilobytes: not name and kilobytes == MEMORY_KB, 600)
+        return Target('qemu', [*qemu_machine(), '-m', MEMORY, '-kernel', self.kernel(), '-initrd', self.initramfs(), '-append', line, *more],
+                      how, lambda name, kilobytes: not name and kilobytes == MEMORY_KB, 600)
+
+
+def qemu_machine(console='stdio,signal=off'):
+    """Nothing but a processor and a serial line, and a port that ends it."""
+    return [program('qemu-system-x86_64', 'qemu-system-x86'), '-accel', 'tcg', '-smp', '1', '-nodefaults', '-display', 'none',
+            '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04', '-chardev', console + ',id=console', '-serial', 'chardev:console']
 
 
 def clock_khz():

@@ -23,11 +23,12 @@ class Failed(Exception):
 class Target:
     """One machine; started and ended once for every run."""
 
-    ANSWER = re.compile(rb'bench: ((?:ready|done|failed)[^\r\n]*)\r?\n')
+    ANSWER = re.compile(rb'bench: ((?:ready|done|failed)[^\r\n]*)\r*\n')
 
-    def __init__(self, name, argv, how, is_guest=None, seconds=120):
-        """is_guest: which mappings are guest memory (memory.own); None for a target without a kernel."""
-        self.name, self.argv, self.how, self.is_guest, self.seconds = name, argv, how, is_guest, seconds
+    def __init__(self, name, argv, how, is_guest=None, seconds=120, over=None):
+        """is_guest: which mappings are guest memory (memory.own); None for a target without a kernel. over: the words (a
+        regular expression) after which a machine does not end by itself."""
+        self.name, self.argv, self.how, self.is_guest, self.seconds, self.over = name, argv, how, is_guest, seconds, over
         self.pid = None
         self.states = {'boot': lambda: self.boot, 'idle': self.idle, 'memory': self.own_memory,
                        'page-tables': lambda: memory.page_tables(self.pid)}
@@ -137,7 +138,7 @@ class Target:
             pid, _, usage = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 return usage
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.over and re.search(self.over, self.seen):
                 os.killpg(self.pid, signal.SIGKILL)  # whatever may have lost its parent
                 return os.wait4(self.pid, 0)[2]
             # its last lines: a full pipe would keep it from ending
