@@ -32,9 +32,9 @@ void backend_load_root(gpa_t root);
  * translation of it, or a copy, may have to go. */
 void backend_before_store(gpa_t address, size_t length);
 
-/* The guest has written `value` over `old` in the page-table entry at `entry`, by an instruction
- * of a class that backend_wants(). Not called if nothing has changed. */
-void backend_table_written(gpa_t entry, uint64_t old, uint64_t value);
+/* The guest has written the page-table entry at `entry`, which is `value` now, by an instruction
+ * of a class that backend_wants() (of PTE_WRITE, only present entries: vmm_watched). */
+void backend_table_written(gpa_t entry, uint64_t value);
 
 /* --- code --------------------------------------------------------------------- */
 

@@ -41,7 +41,7 @@ extern const char vmm_leave[], vmm_leave_call[], vmm_user_exit[];
 /* The stubs of templates.S: targets of `call` (sti, pushf, popf) and of thunks. */
 extern const char vmm_stubs_start[], vmm_stubs_end[];
 extern const char vmm_sti[], vmm_pushf[], vmm_popf[];
-extern const char vmm_iret[], vmm_sysret[];
+extern const char vmm_iret[], vmm_sysret[], vmm_table_store[];
 
 /* The end of the VMM's stack, 16-byte aligned; the back-end has it. */
 extern char vmm_stack_top[];

@@ -65,6 +65,15 @@ void vmm_power_button(void);
  * something. Nothing to do when pending is 0. */
 void vmm_before_resume(void);
 
+/* Page-table writes of class PTE_WRITE that the back-end wants to be told of: those to frames
+ * whose mark is not 0. Where the guest maps all memory, [direct_map, + frames pages),
+ * others cost no call. Set by the back-end; all 0: every write is told. */
+extern struct watched {
+	mword direct_map;
+	uint64_t frames;
+	const uint8_t *marks;
+} vmm_watched;
+
 /* What was added to the guest's layout constants, by AB_LAYOUT_*: for modules, whose
  * constants are moved when the guest loads them. Set by the back-end. */
 extern int64_t vmm_layout_delta[];

@@ -93,9 +93,9 @@ bool backend_wants(uint16_t class)
 	return class == AB_CLASS_XRSTOR && shared->isolation == ISOLATION_KEYS;
 }
 
-void backend_table_written(gpa_t entry, uint64_t old, uint64_t value)
+void backend_table_written(gpa_t entry, uint64_t value)
 {
-	(void)entry, (void)old, (void)value;
+	(void)entry, (void)value;
 	backend_fatal("told of a page-table write that nobody wanted");
 }
 

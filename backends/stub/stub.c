@@ -100,9 +100,9 @@ void backend_load_root(gpa_t root)
 	record("load_root", root.v, 0, 0);
 }
 
-void backend_table_written(gpa_t entry, uint64_t old, uint64_t value)
+void backend_table_written(gpa_t entry, uint64_t value)
 {
-	record("table_written", entry.v, old, value);
+	record("table_written", entry.v, value, 0);
 }
 
 void backend_write_code(void *to, const void *from, size_t length)

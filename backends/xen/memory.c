@@ -11,8 +11,8 @@
 #define ENTRIES	     512
 #define LOW_PAGES    256 /* below the VMM's image */
 #define WINDOW_PAGES (LAYOUT_WINDOW_L2S * ENTRIES)
-#define POOL_LEAST   768
-#define POOL_SHARE   24 /* one page table for so many pages */
+#define POOL_LEAST   640
+#define POOL_SHARE   64 /* one page table for so many pages */
 
 extern char vmm_start[], vmm_text_end[], vmm_end[];
 
@@ -228,7 +228,7 @@ static void divide(void)
 	uint64_t tables;
 
 	m->pool_pages = boot.pages / POOL_SHARE + POOL_LEAST;
-	boot.heap_pages = pages_of(boot.pages * 8 + tables_heap_bytes(m->pool_pages)) + 2;
+	boot.heap_pages = pages_of(boot.pages * 9 + tables_heap_bytes(m->pool_pages)) + 2;
 	boot.pool = take_pages(m->pool_pages);
 	boot.heap = take_pages(boot.heap_pages);
 	tables = boot.pages / ENTRIES + boot.pages / ENTRIES / ENTRIES + 32;

@@ -32,6 +32,8 @@ static inline struct vcpu_info *vcpu_info(void)
 
 /* Tell Xen where our handlers are. */
 void traps_start(void);
+/* Registers that its entries use may have changed. */
+void traps_look(void);
 
 /* --- event.c ---------------------------------------------------------------------- */
 
@@ -65,6 +67,10 @@ void console_flush(void);
 
 /* Before the guest goes on: real segment bases as vcpu says. */
 void processor_load_bases(void);
+
+/* An application was interrupted that had a data segment (selectors_odd): has it still? */
+void processor_application_stopped(void);
+extern uint8_t selectors_odd;
 
 /* --- end.c ---------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include "backends/xen/tables.h"
 #include "backends/xen/updates.h"
 #include "vmm/backend.h"
+#include "vmm/frontend.h"
 #include "vmm/memory.h"
 #include "vmm/string.h"
 
@@ -129,6 +130,12 @@ static bool is_fixed(const struct table *table, unsigned index)
 
 static struct table *make(uint32_t gfn, unsigned level, enum table_kind kind, mword va);
 
+static void link_to(struct table *parent, unsigned index, struct table *child)
+{
+	table_hold(child);
+	parent->children[index] = child;
+}
+
 static struct table *window_child(unsigned level)
 {
 	return make(NO_FRAME, level, TABLE_WINDOW,
@@ -160,7 +167,7 @@ static void fill_window(struct table *table, uint64_t *entries)
 	if (table->level == 3) {
 		struct table *child = window_child(2);
 
-		table_hold(child);
+		link_to(table, LAYOUT_WINDOW_L3, child);
 		entries[LAYOUT_WINDOW_L3] = child->mfn << PAGE_SHIFT | ENTRY_TABLE;
 	}
 }
@@ -173,7 +180,7 @@ static void fill_top(struct table *table, uint64_t *entries)
 	if (table->kind == TABLE_USER)
 		return;
 	child = window_child(3);
-	table_hold(child);
+	link_to(table, LAYOUT_WINDOW, child);
 	entries[LAYOUT_WINDOW] = child->mfn << PAGE_SHIFT | ENTRY_TABLE;
 	entries[LAYOUT_SLOT] = machine_memory.slot;
 }
@@ -214,21 +221,13 @@ static uint64_t link_seen(const struct table *parent, uint64_t guest)
 	return is_large(parent, guest) ? guest & ~PTE_A : guest & ~(PTE_A | PTE_D);
 }
 
-static struct table *linked_child(const struct table *parent, unsigned index)
-{
-	uint64_t seen = parent->seen[index];
-
-	if (!seen && !is_window(parent, index))
-		return NULL;
-	return table_find(child_gfn(seen), parent->level - 1u, child_kind(parent, index, seen));
-}
-
 static void let_go(struct table *parent, unsigned index)
 {
-	struct table *child = linked_child(parent, index);
+	struct table *child = parent->children[index];
 
 	if (child)
 		table_release(child);
+	parent->children[index] = NULL;
 	table_note(parent, index, 0);
 }
 
@@ -239,7 +238,7 @@ static void cut(struct table *parent, unsigned index)
 	if (is_window(parent, index)) {
 		struct table *child = window_child(parent->level - 1u);
 
-		table_hold(child);
+		link_to(parent, index, child);
 		updates_set(parent->mfn, index, child->mfn << PAGE_SHIFT | ENTRY_TABLE);
 	} else {
 		updates_set(parent->mfn, index, 0);
@@ -250,8 +249,7 @@ static void cut(struct table *parent, unsigned index)
 void shadow_unlink(struct table *table)
 {
 	for (unsigned i = 0; i < TABLE_ENTRIES && table->level > 1; i++)
-		if (table->seen[i] || is_window(table, i))
-			let_go(table, i);
+		let_go(table, i);
 }
 
 static void compare(struct table *table);
@@ -264,15 +262,13 @@ static struct table *connect(struct table *parent, unsigned index, uint64_t gues
 	struct table *child;
 
 	if (parent->seen[index] == seen)
-		return linked_child(parent, index);
+		return parent->children[index];
 	child = make(child_gfn(guest), parent->level - 1u, kind, va & ~(span(parent->level) - 1));
-	table_hold(child);
-	if (parent->seen[index]) {
+	table_hold(child); /* it may be the one that is let go */
+	if (parent->seen[index])
 		updates_need_flush();
-		let_go(parent, index);
-	} else if (is_window(parent, index)) {
-		table_release(linked_child(parent, index));
-	}
+	let_go(parent, index);
+	parent->children[index] = child;
 	child->va = va & ~(span(parent->level) - 1);
 	table_note(parent, index, seen);
 	updates_set(parent->mfn, index, link_value(parent, guest, child));
@@ -390,7 +386,7 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 		die("write to physical memory that does not exist", "address",
 		    translation->address.v);
 	if (user && !translation->user)
-		supervisor_pages = true;
+		exit_work = supervisor_pages = true;
 	if (!table->seen[index] || table->seen[index] != guest)
 		set_leaf(table, index, guest);
 	if (user && table->kind == TABLE_PLAIN && translation->user)
@@ -428,7 +424,7 @@ static void compare_link(struct table *table, unsigned index)
 	mword va = address_of(table, index);
 
 	if (is_linked(table, index, guest)) {
-		struct table *child = linked_child(table, index);
+		struct table *child = table->children[index];
 
 		child->va = va;
 		compare(child);
@@ -440,19 +436,34 @@ static void compare_link(struct table *table, unsigned index)
 		cut(table, index);
 }
 
+/* Six instructions for an entry that is as it was. */
+static void compare_leaves(struct table *table)
+{
+	const uint64_t *guest = guest_entry(table, 0);
+
+	for (unsigned word = 0; guest && word < TABLE_ENTRIES / 64; word++)
+		for (uint64_t bits = table->used[word]; bits; bits &= bits - 1) {
+			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+			if (guest[index] != table->seen[index])
+				compare_leaf(table, index);
+		}
+}
+
 /* All that `table` shows, and what it leads to. */
 static void compare(struct table *table)
 {
 	if (table->kind == TABLE_SPLIT)
 		return;
+	if (table->level == 1) {
+		compare_leaves(table);
+		return;
+	}
 	for (unsigned word = 0; word < TABLE_ENTRIES / 64; word++)
 		for (uint64_t bits = table->used[word]; bits; bits &= bits - 1) {
 			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
 
-			if (table->level == 1)
-				compare_leaf(table, index);
-			else
-				compare_link(table, index);
+			compare_link(table, index);
 		}
 }
 
@@ -533,7 +544,7 @@ void backend_flush_page(gva_t va)
 			compare_link(table, index);
 			return;
 		}
-		table = linked_child(table, index);
+		table = table->children[index];
 	}
 	index = index_of(va.v, 1);
 	if (table->kind == TABLE_SPLIT || !table->seen[index])
@@ -560,9 +571,8 @@ static void written(struct table *table, unsigned index, uint64_t value)
 	exit_work = 1;
 }
 
-void backend_table_written(gpa_t entry, uint64_t old, uint64_t value)
+void backend_table_written(gpa_t entry, uint64_t value)
 {
-	(void)old;
 	count(STAT_WRITES);
 	tables_of_frame((uint32_t)(entry.v >> PAGE_SHIFT), written,
 			(unsigned)(entry.v & (PAGE_SIZE - 1)) / 8, value);
@@ -617,19 +627,27 @@ static void load_space(void)
 	release_space(&old);
 }
 
+/* What was put off until an application runs. */
+void exit_work_now(void);
+void exit_work_now(void)
+{
+	if (supervisor_pages)
+		backend_fatal("application runs in an address space with supervisor pages below "
+			      "the kernel's half: not modelled");
+	updates_do();
+	kernel_waits = false;
+	exit_work = 0;
+}
+
 void shadow_enter(void)
 {
 	applications_ran |= vcpu.cpl == 3;
-	if (updates_must() || kernel_waits || vcpu.cpl == 3 || loaded.kernel != current.kernel) {
+	if (updates_must() || kernel_waits || loaded.kernel != current.kernel) {
 		updates_do();
 		kernel_waits = false;
-		exit_work = 0;
 	}
 	if (loaded.kernel != current.kernel)
 		load_space();
-	if (vcpu.cpl == 3 && supervisor_pages)
-		backend_fatal("application runs in an address space with supervisor pages below "
-			      "the kernel's half: not modelled");
 }
 
 void backend_before_store(gpa_t address, size_t length)
@@ -637,8 +655,9 @@ void backend_before_store(gpa_t address, size_t length)
 	(void)address, (void)length; /* compared when the guest invalidates */
 }
 
-void shadow_start(void)
+void shadow_start(mword direct_map)
 {
+	vmm_watched.direct_map = direct_map;
 	memset(ones, 0xff, sizeof(ones));
 	open_bus = memory_frame_of(ones);
 	tables_start();

@@ -24,7 +24,8 @@
 #include "vmm/mmu.h"
 #include "vmm/types.h"
 
-void shadow_start(void);
+/* `direct_map`: where the guest maps all of its memory, or 0. */
+void shadow_start(mword direct_map);
 
 /* Where the guest's image lies: its first stacks are in it. */
 void shadow_stacks(gpa_t start, gpa_t end, mword base);

@@ -40,8 +40,7 @@ void backend_write_code(void *to, const void *from, size_t length)
 
 bool backend_wants(uint16_t class)
 {
-	return class == AB_CLASS_PGD_WRITE || class == AB_CLASS_PTE_WRITE ||
-	       class == AB_CLASS_PTE_READ_CLEAR || class == AB_CLASS_PTE_TEST_CLEAR;
+	return class == AB_CLASS_PTE_WRITE; /* what takes rights away is found by comparing */
 }
 
 void backend_before_resume(void)
@@ -55,6 +54,7 @@ void backend_before_resume(void)
 	time_arm();
 	shadow_enter();
 	processor_load_bases();
+	traps_look();
 }
 
 /* --- the payload ------------------------------------------------------------------------ */
@@ -181,6 +181,25 @@ static bool image_write(const struct code_view *view, mword va, const void *from
 	return true;
 }
 
+/* The guest's own idea of it: the word that its first layout record of that kind names. */
+static mword direct_map(void)
+{
+	const uint8_t *records = memory_at(loaded.layout.pa, loaded.layout.size);
+
+	for (uint64_t at = 0; records && at + AB_LAYOUT_RECORD_SIZE <= loaded.layout.size;
+	     at += AB_LAYOUT_RECORD_SIZE) {
+		struct ab_layout record;
+		mword base;
+
+		memcpy(&record, records + at, sizeof(record));
+		if (record.kind == AB_LAYOUT_DIRECT_MAP &&
+		    image_read(NULL, loaded.layout.va + at + (mword)(int64_t)record.word, &base,
+			       sizeof(base)))
+			return base;
+	}
+	return 0;
+}
+
 static void rewrite_kernel(void)
 {
 	static const struct code_view view = {image_read, image_write};
@@ -230,8 +249,8 @@ void start_c(const start_info_t *from, mword boot_end)
 	events_start();
 	console_start();
 	time_start();
-	shadow_start();
 	load_guest();
+	shadow_start(direct_map());
 	vcpu.host_cs = LAYOUT_CS;
 	vcpu.host_ss = LAYOUT_SS;
 	rewrite_kernel();

@@ -5,11 +5,16 @@
 #include "backends/xen/private.h"
 #include "backends/xen/stats.h"
 #include "backends/xen/updates.h"
+#include "vmm/frontend.h"
 #include "vmm/string.h"
 
-#define BUCKETS 4096
+#define BUCKETS	   4096
+#define LINK_SHARE 4 /* so many page tables, one with links */
 
 static struct table *tables;
+static struct table *(*children)[TABLE_ENTRIES];
+static uint64_t children_count, children_used;
+static uint8_t *marks;		       /* of guest frames: vmm_watched */
 static uint32_t *buckets;	       /* index of a table + 1 */
 static uint64_t fresh;		       /* pages from here on were never tables */
 static uint32_t idle_first, idle_last; /* + 1; the longest idle first */
@@ -31,7 +36,9 @@ static uint32_t *bucket(uint32_t gfn)
 
 uint64_t tables_heap_bytes(uint64_t pool_pages)
 {
-	return pool_pages * (sizeof(struct table) + PAGE_SIZE + 8) + BUCKETS * 4 + 1024;
+	uint64_t links = pool_pages / LINK_SHARE * sizeof(*children);
+
+	return pool_pages * (sizeof(struct table) + PAGE_SIZE + 8) + links + BUCKETS * 4 + 1024;
 }
 
 void tables_start(void)
@@ -41,6 +48,11 @@ void tables_start(void)
 	tables = heap_take(machine_memory.pool_pages * sizeof(*tables));
 	buckets = heap_take(BUCKETS * sizeof(*buckets));
 	seen = heap_take(machine_memory.pool_pages * PAGE_SIZE);
+	children_count = machine_memory.pool_pages / LINK_SHARE;
+	children = heap_take(children_count * sizeof(*children));
+	marks = heap_take(machine_memory.guest_pages);
+	vmm_watched.marks = marks;
+	vmm_watched.frames = machine_memory.guest_pages;
 	for (uint64_t i = 0; i < machine_memory.pool_pages; i++) {
 		tables[i].mfn = machine_memory.pool[i];
 		tables[i].seen = seen + i * TABLE_ENTRIES;
@@ -85,16 +97,28 @@ static void idle_append(struct table *table)
 	idle_last = number(table);
 }
 
+/* Writes to a table of the guest's matter while its copy is part of an address space. */
+static void mark(const struct table *table, uint8_t value)
+{
+	if (table->level == 1 && table->kind == TABLE_PLAIN &&
+	    table->gfn < machine_memory.guest_pages)
+		marks[table->gfn] = value;
+}
+
 void table_hold(struct table *table)
 {
-	if (table->refs++ == 0)
-		idle_remove(table);
+	if (table->refs++)
+		return;
+	idle_remove(table);
+	mark(table, 1);
 }
 
 void table_release(struct table *table)
 {
-	if (--table->refs == 0)
-		idle_append(table);
+	if (--table->refs)
+		return;
+	idle_append(table);
+	mark(table, 0);
 }
 
 /* --- pages to tables and back ------------------------------------------------------------- */
@@ -166,6 +190,16 @@ static struct table *steal(void)
 	return table;
 }
 
+/* A table that had links keeps the place for them. */
+static void need_children(struct table *table)
+{
+	if (table->children || table->level == 1)
+		return;
+	if (children_used == children_count)
+		die("too many page tables of upper levels", "tables", children_used);
+	table->children = children[children_used++];
+}
+
 struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mword va,
 			 void (*fill)(struct table *table, uint64_t *entries))
 {
@@ -177,6 +211,7 @@ struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mwo
 	table->kernel = va >> 63;
 	table->va = va;
 	table->refs = 0;
+	need_children(table);
 	memset(page_of(table), 0, PAGE_SIZE);
 	fill(table, page_of(table));
 	map_pool(table, ENTRY_READ);

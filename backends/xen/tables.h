@@ -42,6 +42,7 @@ struct table {
 	uint64_t mfn;
 	uint64_t used[TABLE_ENTRIES / 64];
 	uint64_t *seen;
+	struct table **children; /* of links; level 1 has none */
 };
 
 /* Bytes of the VMM's heap that tables_start() takes for a pool of so many pages. */

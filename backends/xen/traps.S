@@ -19,6 +19,9 @@
 
 #define VCPU(field)	vcpu + VCPU_##field(%rip)
 #define GPR(number)	vcpu + VCPU_GPR + 8 * number(%rip)
+#define SEGMENT(number)	vcpu + VCPU_SEGMENT + 4 * number(%rip)
+#define CS 1
+#define SS 2
 #define FRAME(number)	vcpu + VCPU_IRET_FRAME + 8 * (number)(%rip)
 
 #define HYPERCALL_IRET 23
@@ -65,8 +68,29 @@ trap_entries:
 	trap	TRAP_INT80
 	trap	TRAP_SYSCALL
 
+/* A system call of an application, as the processor would make it: events are masked, and
+ * with what Linux loads into SFMASK (syscall_is_plain()) all flags are cleared.
+ * in: the frame at the end of the VMM's stack; rcx, r11 in it are as SDM 2, "SYSCALL", says
+ * out: the guest's kernel, at LSTAR, on the application's stack
+ */
+	.balign	16
 	.globl	syscall_entry
-	.set	syscall_entry, trap_entries + TRAP_ENTRY_BYTES * TRAP_SYSCALL
+syscall_entry:
+	cmpb	$0, syscall_plain(%rip)
+	je	syscall_odd
+	popq	%rcx
+	popq	%r11
+	pushq	$2
+	popfq
+	movb	$0, VCPU(CPL)
+	movl	syscall_cs(%rip), %esp		# nothing comes that would need a stack
+	movl	%esp, SEGMENT(CS)
+	movl	syscall_ss(%rip), %esp
+	movl	%esp, SEGMENT(SS)
+	movq	vmm_stack_top - 16(%rip), %rsp
+	jmp	*VCPU(LSTAR)
+
+	.set	syscall_odd, trap_entries + TRAP_ENTRY_BYTES * TRAP_SYSCALL
 
 /* in: a frame without error code, eax = the vector, rax saved, in_trap */
 	.balign	16
@@ -171,36 +195,30 @@ vmm_user_exit:
 	ud2
 	.size	vmm_user_exit, . - vmm_user_exit
 
-/* There is work that was put off until an application runs: as vmm_site_entry, but the guest's
- * registers are an application's.
- */
+/* There is work that was put off until an application runs. Events are masked. */
 	.type	exit_slow, @function
 exit_slow:
-	movb	$1, VCPU(IN_VMM)
-	movb	$0, VCPU(MASKED)		# applications run with interrupts on
-	movq	%rax, GPR(0)
-	movq	%rcx, GPR(1)
-	movq	%rdx, GPR(2)
-	movq	%rbx, GPR(3)
-	movq	%rbp, GPR(5)
-	movq	%rsi, GPR(6)
-	movq	%rdi, GPR(7)
-	movq	%r8, GPR(8)
-	movq	%r9, GPR(9)
-	movq	%r10, GPR(10)
-	movq	%r11, GPR(11)
-	movq	%r12, GPR(12)
-	movq	%r13, GPR(13)
-	movq	%r14, GPR(14)
-	movq	%r15, GPR(15)
-	movq	FRAME(0), %rax
-	movq	%rax, VCPU(RIP)
-	movq	FRAME(2), %rax
-	movq	%rax, VCPU(RFLAGS)
-	movq	FRAME(3), %rax
-	movq	%rax, GPR(4)
 	leaq	vmm_stack_top(%rip), %rsp
-	jmp	vmm_resume
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	call	exit_work_now			# void exit_work_now(void): exit_work is 0 then
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	jmp	vmm_user_exit
 	.size	exit_slow, . - exit_slow
 
 	.section .note.GNU-stack, "", @progbits

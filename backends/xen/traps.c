@@ -38,6 +38,24 @@ static void page_fault(mword error)
 	shadow_fill(va, &translation, error & ACCESS_WRITE);
 }
 
+/* Whether syscall_entry may do what vmm_syscall() does, and the selectors. Looked at whenever C
+ * has run: only it changes the registers in question. */
+uint8_t syscall_plain;
+uint32_t syscall_cs, syscall_ss;
+
+#define SYSCALL_FLAGS_CLEARED                                                                      \
+	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_OF | \
+	 FLAG_NT | FLAG_AC | FLAG_ID)
+
+void traps_look(void)
+{
+	bool cleared = (vcpu.sfmask & SYSCALL_FLAGS_CLEARED) == SYSCALL_FLAGS_CLEARED;
+
+	syscall_plain = cleared && vcpu.efer & EFER_SCE && !selectors_odd && !vcpu.iopl;
+	syscall_cs = vcpu.star >> 32 & 0xfffc;
+	syscall_ss = syscall_cs + 8;
+}
+
 /* vcpu has the guest's registers, but not yet those that it knows. */
 volatile uint8_t in_trap;
 
@@ -51,6 +69,8 @@ void trap_handle(unsigned vector, mword error, mword cs)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	in_trap = 0;
 	vmm_settle_bases();
+	if (selectors_odd && vcpu.cpl == 3)
+		processor_application_stopped();
 	switch (vector) {
 	case TRAP_EVENT: /* vmm_resume looks at what is pending */
 		return;

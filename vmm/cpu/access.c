@@ -26,20 +26,19 @@ static const uint64_t *entry_at(mword va, unsigned size, gpa_t *at)
 	return memory_at(*at, PTE_BYTES);
 }
 
+/* The site's own store may have been done already (vmm_table_store). */
 static bool write(const struct insn *insn, mword va, mword value)
 {
 	const uint64_t *entry;
-	uint64_t old;
 	gpa_t at;
 
 	if (!is_table_write(insn->class))
 		return cpu_write(va, &value, insn->operand);
 	entry = entry_at(va, insn->operand, &at);
-	old = entry ? *entry : 0;
 	if (!cpu_write(va, &value, insn->operand))
 		return false;
-	if (entry && *entry != old)
-		backend_table_written(at, old, *entry);
+	if (entry)
+		backend_table_written(at, *entry);
 	return true;
 }
 

@@ -2,12 +2,17 @@
 /* Offsets of struct vcpu for the assembler parts. Compiled to assembler text only;
  * the build turns the marked lines into #define lines of vmm/offsets.inc.
  */
+#include "vmm/frontend.h"
 #include "vmm/vcpu.h"
 
 #define OFFSET(name, member)                                                                       \
 	__asm__ volatile("\t.ascii \"->" #name " %0\""                                             \
 			 :                                                                         \
 			 : "i"(__builtin_offsetof(struct vcpu, member)))
+#define WATCHED(name, member)                                                                      \
+	__asm__ volatile("\t.ascii \"->" #name " %0\""                                             \
+			 :                                                                         \
+			 : "i"(__builtin_offsetof(struct watched, member)))
 
 void offsets(void);
 void offsets(void)
@@ -39,4 +44,7 @@ void offsets(void)
 	OFFSET(VCPU_IOPL, iopl);
 	OFFSET(VCPU_HOST_CS, host_cs);
 	OFFSET(VCPU_HOST_SS, host_ss);
+	WATCHED(WATCHED_DIRECT_MAP, direct_map);
+	WATCHED(WATCHED_FRAMES, frames);
+	WATCHED(WATCHED_MARKS, marks);
 }

@@ -123,13 +123,16 @@ static bool restart_stub(struct interrupted *in)
 	return true;
 }
 
-/* swapgs has its thunk alone; all other thunks do nothing before their jump. */
+/* swapgs has its thunk alone; a page-table write stores, and may do so again; all other thunks do
+ * nothing before their jump. */
 static bool restart_thunk(struct interrupted *in, const struct site *site, unsigned offset)
 {
 	struct vcpu *state = in->state;
 	bool saved = false;
 
 	in->rip = site->start;
+	if (site->insn.class == AB_CLASS_PTE_WRITE && template_store_saved(site, offset))
+		state->regs.gpr[RCX] = state->scratch[1];
 	if (site->insn.class != AB_CLASS_SWAPGS)
 		return true;
 	if (template_swapgs_done(offset, &saved)) {

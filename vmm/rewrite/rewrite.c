@@ -176,15 +176,24 @@ static enum rewrite_error fail_build(struct job *job, const struct site *site,
 	return error;
 }
 
+static bool take_thunk(struct site *site)
+{
+	if (template_binding(site->insn.class) == BIND_THUNK)
+		return sites_take_thunk(site);
+	if (template_likes_thunk(site))
+		sites_take_thunk(site);
+	return true;
+}
+
 /* Build what is to be written, to see whether it can be. */
 static enum rewrite_error try_build(struct job *job, struct site *site,
 				    enum rewrite_outcome *outcome)
 {
 	struct code code;
 
-	if (template_binding(site->insn.class) == BIND_THUNK) {
-		if (!sites_take_thunk(site))
-			return fail(job, REWRITE_FULL, site->start, site->insn.class);
+	if (!take_thunk(site))
+		return fail(job, REWRITE_FULL, site->start, site->insn.class);
+	if (site->thunk != SITE_NO_THUNK) {
 		template_build_thunk(&code, site);
 		if (code.out_of_reach || code.length > THUNK_BYTES)
 			return fail_build(job, site, &code, THUNK_BYTES);

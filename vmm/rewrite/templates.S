@@ -329,6 +329,32 @@ sysret_restored:
 sysret_end:
 	.size	vmm_sysret, . - vmm_sysret
 
+/* A page-table entry at rcx has become present. Reported only if its table is one that the
+ * back-end watches (vmm_watched): a table that no processor walks yet, a new
+ * process's, costs a dozen instructions an entry.
+ * in: rcx = its address, rcx in scratch[1], scratch[3]. clobbers: flags
+ */
+	.globl	vmm_table_store
+	.type	vmm_table_store, @function
+vmm_table_store:
+	movq	%rax, SCRATCH(0)
+table_store_saved:
+	subq	vmm_watched + WATCHED_DIRECT_MAP(%rip), %rcx
+	shrq	$12, %rcx
+	cmpq	vmm_watched + WATCHED_FRAMES(%rip), %rcx
+	jae	1f
+	movq	vmm_watched + WATCHED_MARKS(%rip), %rax
+	cmpb	$0, (%rax, %rcx)
+	jne	1f
+	movq	SCRATCH(1), %rcx
+	movq	SCRATCH(0), %rax
+	jmp	*SCRATCH(3)
+1:	movq	SCRATCH(1), %rcx
+	movq	SCRATCH(0), %rax
+	jmp	vmm_jump_entry
+table_store_end:
+	.size	vmm_table_store, . - vmm_table_store
+
 /* The guest's flags, of vcpu.iret_frame, if they are plain; else on at `odd`. Touches rax,
  * which is in scratch[0] between `saved` and `loaded`. AH to all flags but OF; OF is set
  * if bits 7 and 6 of AL, which here are OF and DF (0), differ.
@@ -459,6 +485,9 @@ vmm_restarts:
 	range	sysret_to_user, sysret_slow, RESTART_FORWARD_USER, 0, AX
 	range	sysret_slow, sysret_restored, RESTART_BACK_JUMP, 0, AX|SP|FL
 	range	sysret_restored, sysret_end, RESTART_BACK_JUMP, 0, AX|SP
+
+	range	vmm_table_store, table_store_saved, RESTART_BACK_JUMP, 0, CX
+	range	table_store_saved, table_store_end, RESTART_BACK_JUMP, 0, AX|CX
 
 	range	vmm_leave, leave_saved, RESTART_FORWARD_FRAME
 	range	leave_saved, leave_loaded, RESTART_FORWARD_FRAME, 0, AX

@@ -13,8 +13,11 @@
 #include "rules/nops.h"
 
 #include "vmm/backend.h"
+#include "vmm/frontend.h"
 #include "vmm/rewrite/classes.h"
 #include "vmm/vcpu.h"
+
+struct watched vmm_watched;
 
 /* --- emitting --------------------------------------------------------------------- */
 
@@ -187,6 +190,11 @@ static enum rewrite_outcome build_jump(struct code *code, const struct site *sit
 	return REWRITE_STUB;
 }
 
+static enum rewrite_outcome build_table_store(struct code *code, const struct site *site)
+{
+	return site->thunk == SITE_NO_THUNK ? build_call(code, site) : build_jump(code, site);
+}
+
 /* --- thunks ------------------------------------------------------------------------- */
 
 /* scratch[3] = the address behind the site; jump to `target`. */
@@ -243,6 +251,64 @@ static void thunk_swapgs(struct code *code, const struct site *site)
 	emit_jump(code, site->start + site->total);
 }
 
+/* mov %reg, disp(%base): a page-table write that the back-end asked for. The store itself is the
+ * guest's, and only an entry that is present goes on to vmm_table_store, with its address
+ * in rcx. Flags change: these stores are C's (annot.h), where they mean nothing.
+ *
+ * Interrupted anywhere in here, the guest goes back to the site and stores once more. */
+#define STORE_TEST 4 /* testb $PTE_P, %reg */
+#define STORE_JUMP 2
+#define STORE_SAVE 7 /* rcx is in scratch[1] behind it */
+static unsigned store_saved(const struct site *site)
+{
+	return site->insn.length + STORE_TEST + STORE_JUMP + STORE_SAVE;
+}
+
+/* REX.W 89 /r, nothing around it, not relative to the instruction pointer. */
+static bool is_plain_store(const struct site *site)
+{
+	const uint8_t *bytes = site->original;
+
+	return site->insn.rm_kind == INSN_RM_MEM && site->insn.length == site->total &&
+	       site->total <= 8 && (bytes[0] & 0xf8) == 0x48 && bytes[1] == 0x89;
+}
+
+static void emit_store_address(struct code *code, const struct site *site)
+{
+	const uint8_t *bytes = site->original;
+
+	emit(code, bytes[0] & ~4); /* REX without R: lea disp(%base), %rcx */
+	emit(code, 0x8d);
+	emit(code, (bytes[2] & 0xc7) | RCX << 3);
+	for (unsigned i = 3; i < site->total; i++)
+		emit(code, bytes[i]);
+}
+
+static void thunk_table_store(struct code *code, const struct site *site)
+{
+	unsigned jump;
+
+	for (unsigned i = 0; i < site->total; i++)
+		emit(code, site->original[i]);
+	emit(code, 0x40 | site->insn.reg >> 3); /* testb $PTE_P, %reg */
+	emit(code, 0xf6);
+	emit(code, 0xc0 | (site->insn.reg & 7));
+	emit(code, 1);
+	jump = code->length + 1;
+	emit(code, 0x74); /* je to the jump back */
+	emit(code, 0);
+	emit_store(code, RCX, &vcpu.scratch[1]);
+	emit_store_address(code, site);
+	thunk_jump(code, site, vmm_table_store);
+	code->bytes[jump] = (uint8_t)(code->length - jump - 1);
+	emit_jump(code, site->start + site->total);
+}
+
+bool template_store_saved(const struct site *site, unsigned offset)
+{
+	return offset >= store_saved(site);
+}
+
 bool template_swapgs_done(unsigned offset, bool *saved)
 {
 	*saved = offset >= SWAPGS_SAVED;
@@ -291,7 +357,7 @@ static const struct template templates[CLASS_ROWS] = {
 	[CLASS_ROW_SERIALIZE] = {.binding = BIND_NATIVE},
 	[CLASS_ROW_XRSTOR] = {.binding = BIND_WANTED},
 	[CLASS_ROW_PGD_WRITE] = {.binding = BIND_WANTED},
-	[CLASS_ROW_PTE_WRITE] = {.binding = BIND_WANTED},
+	[CLASS_ROW_PTE_WRITE] = {BIND_WANTED, build_table_store, thunk_table_store},
 	[CLASS_ROW_PTE_READ_CLEAR] = {.binding = BIND_WANTED},
 	[CLASS_ROW_PTE_TEST_CLEAR] = {.binding = BIND_WANTED},
 	[CLASS_ROW_DEVICE_READ] = {.binding = BIND_WANTED},
@@ -308,6 +374,11 @@ static const struct template *template_of(uint16_t class)
 enum binding template_binding(uint16_t class)
 {
 	return template_of(class)->binding;
+}
+
+bool template_likes_thunk(const struct site *site)
+{
+	return site->insn.class == AB_CLASS_PTE_WRITE && is_plain_store(site);
 }
 
 static void start_code(struct code *code, mword at)

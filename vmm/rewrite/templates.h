@@ -26,6 +26,9 @@ enum binding {
 };
 enum binding template_binding(uint16_t class);
 
+/* A site that is better with a thunk, if there is one left, but can be called. */
+bool template_likes_thunk(const struct site *site);
+
 /* The site's new bytes, no longer than site->total, without the fill; if only the
  * general call fits, that one. The code is longer than the site if nothing fits. */
 enum rewrite_outcome template_build(struct code *code, const struct site *site);
@@ -35,6 +38,9 @@ void template_build_thunk(struct code *code, const struct site *site);
 
 /* Multi-byte NOPs in `length` bytes at `bytes`. */
 void template_fill(uint8_t *bytes, unsigned length);
+
+/* The thunk of a page-table write: is rcx in scratch[1] at `offset` in it? */
+bool template_store_saved(const struct site *site, unsigned offset);
 
 /* The thunk of a swapgs site: the guest is interrupted at `offset` in it. true: the
  * thunk is behind its committing instruction; *saved: scratch[0] holds rax. */
