@@ -58,7 +58,7 @@ def legend(names, style):
     for name in names:
         mark, title = style.marks[name]
         out += [mark(x, 14), text(x + 10, 18, title)]
-        x += 32 + 8 * len(title)
+        x += 28 + 7 * len(title)
     return out
 
 

@@ -6,8 +6,8 @@ Usage: scripts/bench xen [--rows NAME,...] [--targets NAME,...] [--time [--runs 
 
 The program of scripts/bench linux (scripts/guest/bench), in one initramfs, under kernels in QEMU without KVM. QEMU counts instructions:
 user's, kernel's and Xen's; the cheapest of nine rounds of a row counts, less what measuring costs; two runs give the same figures to the
-last digit. Of targets on Xen also hypercalls by kind, page-table updates, faults: counted from outside, by how often Xen's own functions run
-in that round (xencounts.py). With --time instead processor time of QEMU, which does not count then: medians of runs.
+last digit. Of targets on Xen also where instructions are executed, and hypercalls by kind, page-table updates, faults: counted from outside, by how
+often Xen's own functions run in that round (xencounts.py). With --time instead processor time of QEMU, which does not count then: medians of runs.
 
 Targets: stock, afterburned, xenolinux (scripts/build-guest --stock --config xenolinux) on bare hardware; xenolinux-xen, and afterburned-xen: the
 file of `afterburned' in an image of `afterburn image --xen', made by --build; NAME=DIR is the same by another build or source tree:
@@ -186,6 +186,7 @@ def update(docs, new):
         f.write(plot.svg(table, plot.XEN))
     document.fill(docs, 'instructions', [table.where.get(INSTRUCTIONS, 'Not measured') + '.', '', '![ratios to the stock kernel](%s)' % PICTURE, '']
                   + table.instruction_lines() + [''] + ['- ' + line for line in table.verdicts()], 'xen')
+    document.fill(docs, 'places', table.place_lines(), 'xen')
     document.fill(docs, 'counts', table.count_lines(), 'xen')
     document.fill(docs, 'time', [table.where.get(TIME, 'Not measured') + '.', ''] + table.time_lines(), 'xen')
 

@@ -28,7 +28,15 @@ PLACES = {
     'page-table writes emulated': ('arch/x86/pv/ro-page-fault.c#ptwr_emulated_update', None),
 }
 
-# Of these, sums.
+# Where instructions are executed: first and last address. Code that the rewriter put into the kernel counts as the kernel's.
+RANGES = {
+    'in programs': (0, (1 << 47) - 1),
+    'in Xen': (0xffff800000000000, 0xffff87ffffffffff),
+    'in the in-place VMM': (0xffffffff80000000, 0xffffffff80ffffff),
+    'in the kernel': (0xffffffff81000000, 0xfffffffffffffffe),
+}
+
+# Of the places, sums.
 SUMS = {
     'page-table updates': (('entries of mmu_update', 1), ('update_va_mapping', 1), ('page-table writes emulated', 1)),
     'guest system calls': (('syscall instructions', 1), ('hypercalls', -1)),
@@ -55,17 +63,20 @@ class Counters:
     def write_sites(self, path):
         with open(path, 'w') as f:
             f.writelines('%x\n' % address for address in self.order)
+            f.writelines('%x-%x\n' % ends for ends in RANGES.values())
 
     def between(self, data):
         """Counts between the marks of each pair of them, as the plugin wrote them."""
-        size = 8 * len(self.order)
-        marks = [struct.unpack_from('<%dQ' % len(self.order), data, at) for at in range(0, len(data) - size + 1, size)]
+        number = len(self.order) + len(RANGES)
+        marks = [struct.unpack_from('<%dQ' % number, data, at) for at in range(0, len(data) - 8 * number + 1, 8 * number)]
         return [self.named(before, after) for before, after in zip(marks[::2], marks[1::2])]
 
     def named(self, before, after):
         found = dict.fromkeys([*PLACES, *SUMS], 0)
         for address, a, b in zip(self.order, before, after):
             found[self.places[address]] += b - a
+        for title, a, b in zip(RANGES, before[len(self.order):], after[len(self.order):]):
+            found[title] = b - a
         for title, terms in SUMS.items():
             found[title] = sum(found[other] * factor for other, factor in terms)
         return found

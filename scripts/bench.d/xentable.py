@@ -5,7 +5,7 @@ import sys
 
 import report
 from rows import ROWS
-from xencounts import SHOWN
+from xencounts import RANGES, SHOWN
 from xenmachines import COLUMNS, OURS
 
 HEAD = ['row', 'target', 'what', 'value']  # value: per operation
@@ -114,6 +114,14 @@ class Table:
             return ''
         return '%.2fx' % ratio if on_xen(target) else '%+.2f %%' % ((ratio - 1) * 100)
 
+    def place_lines(self):
+        """Where the instructions of targets on Xen are executed."""
+        columns = [(target, place) for target in self.targets for place in RANGES
+                   if any(self.get(row, target, place) for row in self.measured())]
+        body = [[ROWS[row].title] + [whole(self.get(row, target, place) or 0 if self.get(row, target) else None) for target, place in columns]
+                for row in self.measured()]
+        return report.markdown(['instructions'] + ['%s: %s' % (title(target), place) for target, place in columns], body)
+
     def count_lines(self):
         """For each target on Xen a table: what it asks of Xen, per operation."""
         lines = []
@@ -179,7 +187,7 @@ class Table:
         lines = []
         if self.targets:
             lines += [self.where.get(INSTRUCTIONS, ''), ''] + self.instruction_lines() + [''] + ['- ' + line for line in self.verdicts()]
-            lines += [''] + self.count_lines()
+            lines += [''] + self.place_lines() + [''] + self.count_lines()
         if self.measured(TIME):
             lines += [self.where.get(TIME, ''), ''] + self.time_lines()
         return lines

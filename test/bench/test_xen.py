@@ -93,12 +93,14 @@ class Symbols(WithFile):
     def test_counts(self):
         counters = xencounts.Counters(self.read(image_of(NAMES)))
         title = lambda address: counters.places[address]
-        first = [100] * len(counters.order)
+        in_xen = [0] * len(xencounts.RANGES)
+        first = [100] * len(counters.order) + in_xen
         second = [100 + {'hypercalls': 3, 'syscall instructions': 5, 'update_va_mapping': 2, 'entries of mmu_update': 7}.get(title(a), 0)
-                  for a in counters.order]
+                  for a in counters.order] + [12 if place == 'in Xen' else 0 for place in xencounts.RANGES]
         marks = [first, second, second, second]
         one, other = counters.between(b''.join(struct.pack('<%dQ' % len(m), *m) for m in marks))
         self.assertEqual((one['hypercalls'], one['guest system calls'], one['page-table updates'], one['iret']), (3, 2, 9, 0))
+        self.assertEqual((one['in Xen'], one['in programs']), (12, 0))
         self.assertEqual(set(other.values()), {0})
 
     def test_titles(self):
@@ -132,6 +134,11 @@ class Tables(WithFile):
         text = '\n'.join(example().count_lines())
         self.assertIn('| fork+wait | 80.2 | 40.0 | 60.0 | 1.50 |', text)
         self.assertNotIn('vcpu_op', text)
+
+    def test_places(self):
+        table = example()
+        table.put('fork-wait', 'xenolinux-xen', 'in Xen', 1234.4)
+        self.assertEqual(table.place_lines(), ['| instructions | XenoLinux on Xen: in Xen |', '|---|---|', '| null call | 0 |', '| fork+wait | 1,234 |'])
 
     def test_verdicts(self):
         ours, calls, before, *_ = example().verdicts()
@@ -175,7 +182,7 @@ class Tables(WithFile):
         """The page of this tree has the sections that the program fills."""
         with open(os.path.join(ROOT, 'docs', document.PAGE)) as f:
             page = f.read()
-        for section in 'instructions', 'counts', 'time':
+        for section in 'instructions', 'places', 'counts', 'time':
             self.assertEqual(page.count('<!-- bench xen: %s -->' % section), 1)
 
 
