@@ -10,13 +10,13 @@
 
 #define BUCKETS	   4096
 #define LINK_SHARE 4 /* so many page tables, one with links */
+#define LINK_BYTES (TABLE_ENTRIES * sizeof(struct table *))
 
 static struct table *tables;
-static struct table *(*children)[TABLE_ENTRIES];
-static uint64_t children_count, children_used;
-static uint8_t *marks;		       /* of guest frames: vmm_watched */
-static uint32_t *buckets;	       /* index of a table + 1 */
-static uint64_t fresh;		       /* pages from here on were never tables */
+static struct table **spare_links; /* places for links, the first word of each leads to the next */
+static uint8_t *marks;		   /* of guest frames: vmm_watched */
+static uint32_t *buckets;	   /* index of a table + 1 */
+static uint64_t fresh;		   /* pages from here on were never tables */
 static uint32_t idle_first, idle_last; /* + 1; the longest idle first */
 
 static uint32_t number(const struct table *table)
@@ -36,9 +36,24 @@ static uint32_t *bucket(uint32_t gfn)
 
 uint64_t tables_heap_bytes(uint64_t pool_pages)
 {
-	uint64_t links = pool_pages / LINK_SHARE * sizeof(*children);
+	uint64_t links = pool_pages / LINK_SHARE * LINK_BYTES;
 
 	return pool_pages * (sizeof(struct table) + PAGE_SIZE + 8) + links + BUCKETS * 4 + 1024;
+}
+
+static void give_links(struct table **links)
+{
+	links[0] = (void *)spare_links;
+	spare_links = links;
+}
+
+static struct table **take_links(void)
+{
+	struct table **links = spare_links;
+
+	spare_links = (void *)links[0];
+	links[0] = NULL;
+	return links;
 }
 
 void tables_start(void)
@@ -48,8 +63,8 @@ void tables_start(void)
 	tables = heap_take(machine_memory.pool_pages * sizeof(*tables));
 	buckets = heap_take(BUCKETS * sizeof(*buckets));
 	seen = heap_take(machine_memory.pool_pages * PAGE_SIZE);
-	children_count = machine_memory.pool_pages / LINK_SHARE;
-	children = heap_take(children_count * sizeof(*children));
+	for (uint64_t i = 0; i < machine_memory.pool_pages / LINK_SHARE; i++)
+		give_links(heap_take(LINK_BYTES));
 	marks = heap_take(machine_memory.guest_pages);
 	vmm_watched.marks = marks;
 	vmm_watched.frames = machine_memory.guest_pages;
@@ -170,11 +185,14 @@ static void hash_remove(struct table *table)
 	*link = table->next;
 }
 
-/* Take the table that nobody has needed for longest. Unlinking it may make others idle. */
-static struct table *steal(void)
+/* Take the table that nobody has needed for longest, if `links` of those with a place for
+ * links. Unlinking it may make others idle. */
+static struct table *steal(bool links)
 {
 	struct table *table = numbered(idle_first);
 
+	while (table && links && !table->children)
+		table = numbered(table->idle_next);
 	if (!table)
 		die("no page for another page table; give the domain more memory", "tables",
 		    machine_memory.pool_pages);
@@ -186,24 +204,30 @@ static struct table *steal(void)
 	map_pool(table, ENTRY_WRITE);
 	memset(table->used, 0, sizeof(table->used));
 	memset(table->seen, 0, PAGE_SIZE);
+	if (table->children)
+		give_links(table->children);
+	table->children = NULL;
 	count(STAT_TABLES_DROPPED);
 	return table;
 }
 
-/* A table that had links keeps the place for them. */
-static void need_children(struct table *table)
+static struct table *take_page(unsigned level)
 {
-	if (table->children || table->level == 1)
-		return;
-	if (children_used == children_count)
-		die("too many page tables of upper levels", "tables", children_used);
-	table->children = children[children_used++];
+	struct table *table;
+
+	if (level > 1 && !spare_links)
+		table = steal(true);
+	else
+		table = fresh < machine_memory.pool_pages ? &tables[fresh++] : steal(false);
+	if (level > 1)
+		table->children = take_links();
+	return table;
 }
 
 struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mword va,
 			 void (*fill)(struct table *table, uint64_t *entries))
 {
-	struct table *table = fresh < machine_memory.pool_pages ? &tables[fresh++] : steal();
+	struct table *table = take_page(level);
 
 	table->gfn = gfn;
 	table->level = (uint8_t)level;
@@ -211,7 +235,6 @@ struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mwo
 	table->kernel = va >> 63;
 	table->va = va;
 	table->refs = 0;
-	need_children(table);
 	memset(page_of(table), 0, PAGE_SIZE);
 	fill(table, page_of(table));
 	map_pool(table, ENTRY_READ);
