@@ -20,11 +20,10 @@ struct space {
 	struct table *kernel, *user;
 };
 
-static struct space current;  /* what the guest loaded */
-static struct space loaded;   /* what Xen knows */
-static bool supervisor_pages; /* `current` has shown some in the applications' half */
-static bool kernel_waits;     /* a change that waits is of the kernel's half */
-uint8_t exit_work;	      /* traps.S: something to do before an application runs */
+static struct space current; /* what the guest loaded */
+static struct space loaded;  /* what Xen knows */
+static bool kernel_waits;    /* a change that waits is of the kernel's half */
+uint8_t exit_work;	     /* traps.S: something to do before an application runs */
 
 /* What is read of physical memory that is not there. */
 static uint8_t ones[PAGE_SIZE] __attribute__((aligned(4096)));
@@ -211,9 +210,12 @@ static enum table_kind child_kind(const struct table *parent, unsigned index, ui
 	return is_window(parent, index) ? TABLE_WINDOW : TABLE_PLAIN;
 }
 
-static uint32_t child_gfn(uint64_t guest)
+/* Of a large page the first frame: below are PAT and reserved bits. */
+static uint32_t child_gfn(const struct table *parent, uint64_t guest)
 {
-	return guest ? (uint32_t)((guest & PTE_ADDR) >> PAGE_SHIFT) : NO_FRAME;
+	uint64_t below = is_large(parent, guest) ? span(parent->level) - 1 : 0;
+
+	return guest ? (uint32_t)((guest & PTE_ADDR & ~below) >> PAGE_SHIFT) : NO_FRAME;
 }
 
 static uint64_t link_seen(const struct table *parent, uint64_t guest)
@@ -263,7 +265,8 @@ static struct table *connect(struct table *parent, unsigned index, uint64_t gues
 
 	if (parent->seen[index] == seen)
 		return parent->children[index];
-	child = make(child_gfn(guest), parent->level - 1u, kind, va & ~(span(parent->level) - 1));
+	child = make(child_gfn(parent, guest), parent->level - 1u, kind,
+		     va & ~(span(parent->level) - 1));
 	table_hold(child); /* it may be the one that is let go */
 	if (parent->seen[index])
 		updates_need_flush();
@@ -386,7 +389,7 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 		die("write to physical memory that does not exist", "address",
 		    translation->address.v);
 	if (user && !translation->user)
-		exit_work = supervisor_pages = true;
+		exit_work = current.kernel->supervisor = true;
 	if (!table->seen[index] || table->seen[index] != guest)
 		set_leaf(table, index, guest);
 	if (user && table->kind == TABLE_PLAIN && translation->user)
@@ -600,8 +603,7 @@ void backend_load_root(gpa_t root)
 	current.user = make(gfn, TOP, TABLE_USER, 0);
 	table_hold(current.user);
 	release_space(&old);
-	if (old.kernel != current.kernel)
-		supervisor_pages = false;
+	exit_work |= current.kernel->supervisor;
 	backend_flush_all(false);
 	compare_kernel_top(old.kernel);
 	if (applications_ran)
@@ -631,7 +633,7 @@ static void load_space(void)
 void exit_work_now(void);
 void exit_work_now(void)
 {
-	if (supervisor_pages)
+	if (current.kernel->supervisor)
 		backend_fatal("application runs in an address space with supervisor pages below "
 			      "the kernel's half: not modelled");
 	updates_do();

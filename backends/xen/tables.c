@@ -235,6 +235,7 @@ struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mwo
 	table->kernel = va >> 63;
 	table->va = va;
 	table->refs = 0;
+	table->supervisor = false;
 	memset(page_of(table), 0, PAGE_SIZE);
 	fill(table, page_of(table));
 	map_pool(table, ENTRY_READ);

@@ -34,9 +34,10 @@ enum table_kind {
 struct table {
 	uint32_t gfn;
 	uint8_t level, kind;
-	bool kernel;   /* maps the guest's kernel half: always complete */
-	uint32_t refs; /* entries of other tables that point here, and loaded roots */
-	uint32_t next; /* in the hash chain, + 1 */
+	bool kernel;	 /* maps the guest's kernel half: always complete */
+	bool supervisor; /* top-level: has shown the kernel's pages in the applications' half */
+	uint32_t refs;	 /* entries of other tables that point here, and loaded roots */
+	uint32_t next;	 /* in the hash chain, + 1 */
 	uint32_t idle_next, idle_previous; /* + 1: in the list of those without refs */
 	mword va;			   /* what entry 0 maps, where it was last linked */
 	uint64_t mfn;
