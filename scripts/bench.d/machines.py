@@ -49,7 +49,7 @@ def staged(build):
         path = os.path.join(build, place, 'bin/afterburn')
         if os.access(path, os.X_OK):
             return path
-    sys.exit('bench linux: no command staged in %s: cmake -G Ninja -B build && ninja -C build' % build)
+    sys.exit('bench: no command staged in %s: cmake -G Ninja -B build && ninja -C build' % build)
 
 
 # ---- what they run ----
@@ -57,7 +57,7 @@ def staged(build):
 def program(path, package):
     found = shutil.which(path)
     if not found:
-        sys.exit('bench linux: no %s (Debian: apt-get install %s)' % (path, package))
+        sys.exit('bench: no %s (Debian: apt-get install %s)' % (path, package))
     return found
 
 
@@ -99,7 +99,7 @@ class Files:
         path = self.path(name)
         if not os.path.exists(path):
             if not os.access(source, os.R_OK):
-                sys.exit('bench linux: no %s: %s' % (source, advice))
+                sys.exit('bench: no %s: %s' % (source, advice))
             shutil.copy(source, path)
         return path
 

@@ -37,7 +37,7 @@ from machines import GUESTS, MEMORY, ROOT, How
 from measure import Measurement, progress
 from rows import ROWS
 from targets import Failed
-from xenmachines import COLUMNS, OURS, XEN, Machines, parse_spec
+from xenmachines import COLUMNS, OURS, XEN, Machines, kernel_in, parse_spec
 from xentable import INSTRUCTIONS, SPREAD, TIME, Table
 
 DATA, PICTURE = 'evaluation-xen.csv', 'evaluation-xen.svg'
@@ -145,7 +145,7 @@ def time_all(opts, machines, table):
 def where_from(opts):
     qemu = subprocess.run(['qemu-system-x86_64', '--version'], stdout=subprocess.PIPE, text=True).stdout
     return '%s: guests Linux %s, one CPU, %s; Xen %s; QEMU %s, TCG, qemu64' % (
-        datetime.date.today(), version(os.path.join(opts.guests, COLUMNS['stock'].kernel, 'vmlinux'), rb'Linux version (\S+)'), MEMORY,
+        datetime.date.today(), version(kernel_in(opts.guests, opts.specs[0][1]), rb'Linux version (\S+)'), MEMORY,
         package_version('xen-hypervisor-4.17-amd64') if opts.xen == XEN else opts.xen, re.search(r'version (\S+)', qemu).group(1))
 
 
@@ -165,7 +165,7 @@ def measure(opts):
     table = Table()
     with tempfile.TemporaryDirectory(prefix='afterburn-bench-') as directory:
         try:
-            machines = Machines(directory, opts.guests, opts.xen, opts.build)
+            machines = Machines(directory, opts.guests, opts.xen, opts.build, opts.specs[0][1])
             (time_all if opts.time else count_all)(opts, machines, table)
         except Failed as failure:
             sys.exit('bench xen: %s' % failure)

@@ -47,11 +47,12 @@ def parse_spec(text):
 
 
 class Machines(Files):
-    """Kernels are taken from a directory like build/guest."""
+    """Kernels are taken from a directory like build/guest; that of `column' makes the initramfs."""
 
-    def __init__(self, directory, guests, xen, build):
-        super().__init__(directory, os.path.join(guests, COLUMNS['stock'].kernel, 'vmlinux'), None)
+    def __init__(self, directory, guests, xen, build, column):
+        super().__init__(directory, kernel_in(guests, column), None)
         self.guests, self.build, self.xen_file = guests, build, xen
+        self.kernel_of(column)
         if not os.access(xen, os.R_OK):
             raise Failed('no %s (Debian: apt-get install --no-install-recommends xen-hypervisor-4.17-amd64)' % xen)
 
@@ -66,7 +67,7 @@ class Machines(Files):
     def kernel_of(self, column):
         advice = 'scripts/build-guest --arch x86_64 ' + {
             'stock': '--stock', 'afterburned': '--afterburned', 'xenolinux': '--stock --config xenolinux'}[column.kernel.rpartition('-')[2]]
-        return self.copied(column.kernel, os.path.join(self.guests, column.kernel, 'vmlinux'), advice)
+        return self.copied(column.kernel, kernel_in(self.guests, column), advice)
 
     def image(self, name, column, build, initramfs):
         """Kernel, initramfs and command line in one file."""
@@ -136,6 +137,10 @@ class Machines(Files):
         if len(counts) != len(commands):
             raise Failed('%s: %d marked operations, not %d' % (name, len(counts), len(commands)))
         return [(row, n, t, c) for (row, n), t, c in zip(commands, ticks, counts)]
+
+
+def kernel_in(guests, column):
+    return os.path.join(guests, column.kernel, 'vmlinux')
 
 
 def kernel_line(console):
