@@ -89,7 +89,7 @@ static uint64_t leaf_value(uint64_t guest)
 	if (!(guest & PTE_P) || !(guest & PTE_A))
 		return 0;
 	if (gfn >= machine_memory.guest_pages)
-		return open_bus << PAGE_SHIFT | ENTRY_READ;
+		return open_bus << PAGE_SHIFT | flags | (guest & PTE_NX);
 	if (guest & PTE_W && guest & PTE_D)
 		flags |= ENTRY_W | ENTRY_D;
 	return machine_memory.p2m[gfn] << PAGE_SHIFT | flags | (guest & PTE_NX);
@@ -205,8 +205,12 @@ static struct table *make(uint32_t gfn, unsigned level, enum table_kind kind, mw
 
 static enum table_kind child_kind(const struct table *parent, unsigned index, uint64_t guest)
 {
+	bool user = parent->level == TOP ? index < USER_SLOTS : parent->kind == TABLE_USER;
+
 	if (is_large(parent, guest))
 		return TABLE_SPLIT;
+	if (user)
+		return TABLE_USER;
 	return is_window(parent, index) ? TABLE_WINDOW : TABLE_PLAIN;
 }
 
@@ -392,13 +396,20 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 		exit_work = current.kernel->supervisor = true;
 	if (!table->seen[index] || table->seen[index] != guest)
 		set_leaf(table, index, guest);
-	if (user && table->kind == TABLE_PLAIN && translation->user)
+	if (table->kind == TABLE_USER && translation->user)
 		fill_around(table, index);
 	updates_do();
 }
 
 /* --- comparing
  * ---------------------------------------------------------------------------------------- */
+
+/* In the applications' half they see all that is shown: the kernel's pages go until it touches
+ * them again. */
+static uint64_t still_shown(const struct table *table, uint64_t guest)
+{
+	return table->kernel || guest & PTE_U ? leaf_value(guest) : 0;
+}
 
 static void compare_leaf(struct table *table, unsigned index)
 {
@@ -407,7 +418,7 @@ static void compare_leaf(struct table *table, unsigned index)
 
 	if (guest == seen)
 		return;
-	value = leaf_value(guest);
+	value = still_shown(table, guest);
 	table_note(table, index, value ? guest : 0);
 	if (value == leaf_value(seen))
 		return;
@@ -522,7 +533,7 @@ void backend_flush_all(bool global)
 /* One entry, of the address space that is loaded: flushed with the change. */
 static void flush_leaf(struct table *table, unsigned index, mword va)
 {
-	uint64_t guest = guest_value(table, index), value = leaf_value(guest);
+	uint64_t guest = guest_value(table, index), value = still_shown(table, guest);
 	uint64_t seen = table->seen[index];
 
 	table_note(table, index, value ? guest : 0);

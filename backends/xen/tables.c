@@ -115,7 +115,7 @@ static void idle_append(struct table *table)
 /* Writes to a table of the guest's matter while its copy is part of an address space. */
 static void mark(const struct table *table, uint8_t value)
 {
-	if (table->level == 1 && table->kind == TABLE_PLAIN &&
+	if (table->level == 1 && table->kind != TABLE_SPLIT &&
 	    table->gfn < machine_memory.guest_pages)
 		marks[table->gfn] = value;
 }

@@ -21,7 +21,8 @@
 
 enum table_kind {
 	TABLE_PLAIN,
-	TABLE_USER,   /* of a top-level table: the half that applications see */
+	TABLE_USER,   /* the half that applications see, of a top-level table, and all below it:
+		       * in a frame that the guest used elsewhere before, it shows nothing yet */
 	TABLE_WINDOW, /* on the way to the VMM's image, which it has besides the guest's entries */
 	TABLE_SPLIT,  /* pieces of a large page: `gfn` is its first frame; full, and never compared
 		       */

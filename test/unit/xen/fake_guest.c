@@ -17,8 +17,11 @@
 uint8_t fake_ram[GUEST_PAGES * 4096] __attribute__((aligned(4096)));
 struct machine_memory machine_memory;
 struct watched vmm_watched;
+uint64_t fake_spare[256];
+unsigned fake_spare_count;
 static uint64_t next_table, next_frame;
 static uint64_t p2m[GUEST_PAGES], pool[4096];
+static uint64_t m2p[FRAMES]; /* + 1 */
 
 static uint64_t new_frame(void)
 {
@@ -98,8 +101,10 @@ static void make_tables(uint64_t pages)
 void fake_guest_start(uint64_t pool_pages)
 {
 	fake_xen_start();
-	for (unsigned i = 0; i < GUEST_PAGES; i++)
+	for (unsigned i = 0; i < GUEST_PAGES; i++) {
 		p2m[i] = new_frame();
+		m2p[p2m[i]] = i + 1;
+	}
 	assert_true(pool_pages <= sizeof(pool) / sizeof(pool[0]));
 	for (uint64_t i = 0; i < pool_pages; i++)
 		pool[i] = new_frame();
@@ -127,9 +132,18 @@ uint64_t fake_new_table(void)
 {
 	uint64_t table = next_table;
 
+	if (fake_spare_count)
+		table = fake_spare[--fake_spare_count];
+	else
+		next_table += PAGE_SIZE;
 	assert_true(table < GUEST_FRAMES);
-	next_table += PAGE_SIZE;
+	memset(fake_ram + table, 0, PAGE_SIZE);
 	return table;
+}
+
+void fake_free_table(uint64_t table)
+{
+	fake_spare[fake_spare_count++] = table;
 }
 
 uint64_t *fake_entry_in(uint64_t root, mword va, unsigned shift)
@@ -153,8 +167,5 @@ uint64_t *fake_entry(mword va, unsigned shift)
 
 uint64_t fake_guest_frame(uint64_t mfn)
 {
-	for (unsigned i = 0; i < GUEST_PAGES; i++)
-		if (p2m[i] == mfn)
-			return (uint64_t)i << PAGE_SHIFT;
-	return UINT64_MAX;
+	return m2p[mfn] ? (m2p[mfn] - 1) << PAGE_SHIFT : UINT64_MAX;
 }

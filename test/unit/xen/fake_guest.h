@@ -20,8 +20,11 @@ extern uint8_t fake_ram[GUEST_PAGES * 4096];
 void fake_guest_start(uint64_t pool_pages);
 
 uint64_t *fake_word(uint64_t physical);
-/* A page of the guest's for a table, empty. */
+/* A page of the guest's for a table, empty; and back: it may have anything in it then. */
 uint64_t fake_new_table(void);
+void fake_free_table(uint64_t table);
+extern uint64_t fake_spare[256]; /* those that were given back */
+extern unsigned fake_spare_count;
 /* The entry of `va` in the table whose entries span 2^shift bytes, below the top-level table
  * at `root`; tables above it are made. */
 uint64_t *fake_entry_in(uint64_t root, mword va, unsigned shift);

@@ -570,6 +570,48 @@ static void supervisor_pages_come_back(void **state)
 		assert_nothing(USER);
 }
 
+/* An application's page becomes the kernel's. */
+static void pages_are_taken_from_applications(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		guest_maps(USER + i * PAGE_SIZE, fake_frame(i), USED | WRITE | PTE_U);
+	assert_true(fake_touch(USER, ACCESS_USER | ACCESS_WRITE));
+	fake_resume(0);
+	*fake_entry(USER, 12) &= ~PTE_U;
+	flush_page(USER);
+	*fake_entry(USER + PAGE_SIZE, 12) &= ~PTE_U;
+	flush_all(false);
+	fake_resume(3);
+	assert_nothing(USER);
+	assert_nothing(USER + PAGE_SIZE);
+	assert_false(fake_touch(USER, ACCESS_USER));
+	assert_sees(USER + 2 * PAGE_SIZE, true, fake_frame(2));
+	fake_resume(0);
+	*fake_entry(USER, 21) &= ~PTE_U;
+	flush_all(false);
+	fake_resume(3);
+	assert_nothing(USER + 2 * PAGE_SIZE);
+}
+
+/* A table of the kernel's becomes one of an application's, with the same entries. */
+static void tables_are_given_to_applications(void **state)
+{
+	uint64_t table;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		guest_maps(KERNEL + i * PAGE_SIZE, fake_frame(i), USED | WRITE | (i % 2) * PTE_U);
+	assert_true(fake_touch(KERNEL, ACCESS_WRITE));
+	table = *fake_entry(KERNEL, 21) & PTE_ADDR;
+	*fake_entry(KERNEL, 21) = 0;
+	flush_all(true);
+	*fake_entry(BLOCK, 21) = table | TABLE;
+	assert_true(fake_touch(BLOCK + PAGE_SIZE, ACCESS_USER));
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(fake_sees(BLOCK + i * PAGE_SIZE, true).present, i % 2);
+}
+
 static void no_memory_reads_as_ones(void **state)
 {
 	mword va = USER + 8 * PAGE_SIZE;
@@ -579,6 +621,7 @@ static void no_memory_reads_as_ones(void **state)
 	assert_true(fake_touch(USER, ACCESS_USER));
 	assert_int_equal(fake_guest_frame(fake_sees(USER, true).mfn), UINT64_MAX);
 	assert_false(fake_sees(USER, true).writable);
+	assert_true(fake_touch(USER, ACCESS_USER | ACCESS_FETCH)); /* ones are no instruction */
 	guest_maps(va, UINT64_C(0xfee00000), USED | WRITE | PTE_U);
 	assert_true(fake_touch(va, ACCESS_USER));
 	assert_int_equal(fake_sees(va, true).mfn, fake_sees(USER, true).mfn);
@@ -615,6 +658,8 @@ int main(void)
 		cmocka_unit_test(old_spaces_make_room),
 		cmocka_unit_test_setup(supervisor_pages_below, setup),
 		cmocka_unit_test_setup(supervisor_pages_come_back, setup),
+		cmocka_unit_test_setup(pages_are_taken_from_applications, setup),
+		cmocka_unit_test_setup(tables_are_given_to_applications, setup),
 		cmocka_unit_test_setup(no_memory_reads_as_ones, setup),
 	};
 
