@@ -32,13 +32,12 @@ sys.dont_write_bytecode = True  # nothing made belongs among the sources
 import clocks
 import document
 import plot
-import report
 from machines import GUESTS, MEMORY, ROOT, How
 from measure import Measurement, progress
 from rows import ROWS
 from targets import Failed
 from xenmachines import COLUMNS, OURS, XEN, Machines, kernel_in, parse_spec
-from xentable import INSTRUCTIONS, SPREAD, TIME, Table
+from xentable import INSTRUCTIONS, TIME, Table
 
 DATA, PICTURE = 'evaluation-xen.csv', 'evaluation-xen.svg'
 # Not: states; loops without kernel, but for one; programs that compute for seconds.
@@ -134,12 +133,11 @@ def time_all(opts, machines, table):
     m = Measurement(targets, opts.rows, opts.runs, opts.milliseconds * 1e6)
     m.run_all()
     costs = {}
-    for row, target, _, _, cost in m.results():
-        costs.setdefault((row, target), []).append(cost)
-    for (row, target), values in costs.items():
-        table.put(row, target, TIME, report.middle(values))
-        table.put(row, target, SPREAD, report.spread(values))
-    table.where[TIME] = '%s; processor time of QEMU, medians of %d runs, clock %s' % (where_from(opts), opts.runs, clock.name)
+    for row, target, run, _, cost in m.results():
+        costs.setdefault(row, {}).setdefault(target, {})[run] = cost
+    for row, by_target in costs.items():
+        table.put_times(row, by_target)
+    table.where[TIME] = '%s; processor time of QEMU, medians of %d runs, ratios those of the same run, clock %s' % (where_from(opts), opts.runs, clock.name)
 
 
 def where_from(opts):

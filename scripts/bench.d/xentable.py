@@ -9,7 +9,7 @@ from xencounts import RANGES, SHOWN
 from xenmachines import COLUMNS, OURS
 
 HEAD = ['row', 'target', 'what', 'value']  # value: per operation
-INSTRUCTIONS, TIME, SPREAD = 'instructions', 'nanoseconds', 'spread of nanoseconds'
+INSTRUCTIONS, TIME, RATIO, SPREAD = 'instructions', 'nanoseconds', 'nanoseconds to stock', 'spread of nanoseconds to stock'
 BASE, PEER = 'stock', 'xenolinux-xen'
 MORE = 1.005  # times XenoLinux's instructions: loops in user mode differ by their timer interrupts
 LEAST = 0.2  # counts below are timer interrupts'
@@ -66,7 +66,7 @@ class Table:
 
     def take(self, other):
         """Another's measurements instead of its own of the same kind."""
-        timed = lambda what: what in (TIME, SPREAD)
+        timed = lambda what: what in (TIME, RATIO, SPREAD)
         kinds = {what == TIME for what in other.where}
         self.values = {key: value for key, value in self.values.items() if timed(key[2]) not in kinds}
         self.values.update(other.values)
@@ -141,19 +141,28 @@ class Table:
         calls, entries = self.get(row, target, 'mmu_update') or 0, self.get(row, target, 'entries of mmu_update') or 0
         return report.number(entries / calls) if calls >= LEAST else ''
 
+    def put_times(self, row, costs):
+        """Of every target the costs by run: medians, and what they are to stock's in the same run."""
+        for target, runs in costs.items():
+            self.put(row, target, TIME, report.middle(runs.values()))
+            ratios = [cost / costs[BASE][run] for run, cost in runs.items() if costs.get(BASE, {}).get(run)]
+            if ratios and target != BASE:
+                self.put(row, target, RATIO, report.middle(ratios))
+                self.put(row, target, SPREAD, report.spread(ratios))
+
     def time_lines(self):
         targets = list(dict.fromkeys(target for _, target, what in self.values if what == TIME))
-        head = ['processor time', 'unit']
-        for target in targets:
-            head += [title(target), '+-'] + ['x stock'] * (target != BASE and BASE in targets)
+        compared = [t for t in targets if any(self.get(row, t, RATIO) for row in ROWS)]
+        head = ['processor time', 'unit'] + [title(t) for t in targets]
+        for target in compared:
+            head += ['%s/stock' % title(target), '+-']
         body = []
         for row in self.measured(TIME):
             divisor, unit = ROWS[row].unit
-            line = [ROWS[row].title, unit]
-            for target in targets:
-                value, base = self.get(row, target, TIME), self.get(row, BASE, TIME)
-                line += ['', ''] if value is None else [report.number(value / divisor), '%.0f %%' % (100 * self.get(row, target, SPREAD))]
-                line += [optional(value / base if value is not None and base else None)] * (target != BASE and BASE in targets)
+            line = [ROWS[row].title, unit] + [optional(self.get(row, t, TIME), divisor) for t in targets]
+            for target in compared:
+                ratio = self.get(row, target, RATIO)
+                line += [optional(ratio), '' if ratio is None else '%.0f %%' % (100 * self.get(row, target, SPREAD))]
             body.append(line)
         return report.markdown(head, body)
 
@@ -197,8 +206,8 @@ def whole(value):
     return '' if value is None else '{:,.0f}'.format(value)
 
 
-def optional(value):
-    return '' if value is None else report.number(value)
+def optional(value, divisor=1):
+    return '' if value is None else report.number(value / divisor)
 
 
 def told(rows, figure):

@@ -20,7 +20,7 @@ import xen
 import xencounts
 import xenmachines
 import xensymbols
-from xentable import SPREAD, TIME, Table, INSTRUCTIONS
+from xentable import INSTRUCTIONS, TIME, Table
 
 # What the plugin looks for, and more names than one marker stands for.
 NAMES = list(dict.fromkeys(function for function, _ in xencounts.PLACES.values())) + ['filler_%d' % i for i in range(300)]
@@ -157,9 +157,7 @@ class Tables(WithFile):
     def timed(self):
         times = Table()
         times.where[TIME] = 'elsewhere'
-        for target, value in (('stock', 1000), ('xenolinux-xen', 4000)):
-            times.put('null-call', target, TIME, value)
-            times.put('null-call', target, SPREAD, 0.05)
+        times.put_times('null-call', {'stock': {1: 1000, 2: 2000, 3: 1000}, 'xenolinux-xen': {1: 4000, 2: 8000, 3: 4200}})
         return times
 
     def test_take(self):
@@ -167,7 +165,7 @@ class Tables(WithFile):
         table = example()
         table.take(self.timed())
         self.assertEqual(table.get('null-call', 'stock'), 100)
-        self.assertIn('| null call | us | 1.00 | 5 % | 4.00 | 5 % | 4.00 |', table.time_lines())
+        self.assertIn('| null call | us | 1.00 | 4.20 | 4.00 | 2 % |', table.time_lines())
         less = Table()
         less.where[INSTRUCTIONS] = 'again'
         less.put('null-call', 'stock', INSTRUCTIONS, 99)
