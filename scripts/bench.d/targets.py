@@ -18,6 +18,10 @@ class Failed(Exception):
     pass
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 # ---- a program that answers ----
 
 class Target:
@@ -60,7 +64,7 @@ class Target:
     def become(self, go):
         try:
             os.setpgid(0, 0)
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            die_with_parent()
             os.sched_setaffinity(0, [self.how.cpu])
             os.chdir(self.directory)
             for fd, number in ((self.input[0], 0), (self.output[1], 1), (self.errors.fileno(), 2)):

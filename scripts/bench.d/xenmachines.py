@@ -12,7 +12,7 @@ import instructions
 import xencounts
 from machines import KERNEL_LINE, MARK, MEMORY, MEMORY_KB, MORE_KERNEL_LINE, Files, clock_khz, qemu_machine, staged
 from rows import ROWS
-from targets import Failed, Target
+from targets import Failed, Target, die_with_parent
 from xensymbols import Xen
 
 XEN = '/boot/xen-4.17-amd64.gz'
@@ -150,7 +150,8 @@ def kernel_line(console):
 
 def run_to_end(name, line, console, seconds):
     deadline = time.monotonic() + seconds
-    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as qemu:
+    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          preexec_fn=die_with_parent) as qemu:
         try:
             while qemu.poll() is None and not re.search(OVER, contents(console)):
                 if time.monotonic() > deadline:
