@@ -24,6 +24,12 @@ def title(target):
     return COLUMNS[target].title if target in COLUMNS else target
 
 
+def place(key):
+    """Of a figure in the file: so that two files differ where figures do."""
+    row, target, what = key
+    return list(ROWS).index(row), (*COLUMNS, target).index(target), target, what
+
+
 def on_xen(target):
     return COLUMNS.get(target, COLUMNS[OURS]).on_xen
 
@@ -62,7 +68,7 @@ class Table:
             f.writelines('# %s: %s\n' % item for item in self.where.items())
             out = csv.writer(f, lineterminator='\n')
             out.writerow(HEAD)
-            out.writerows([*key, '%.4f' % value] for key, value in self.values.items())
+            out.writerows([*key, '%.4f' % self.values[key]] for key in sorted(self.values, key=place))
 
     def take(self, other):
         """Another's measurements instead of its own of the same kind."""
@@ -183,7 +189,7 @@ class Table:
         ratio = lambda row: report.number(self.figure(row, target, PEER))
         return ['%s needs more instructions than XenoLinux in (ratio): %s; fewer, but misses the goal in: %s.' %
                 (title(target), told(more, ratio), told(missed, ratio)),
-                '%s: fewer hypercalls than XenoLinux on fork and exec, but not in: %s.' %
+                '%s makes fewer hypercalls than XenoLinux on fork and exec, except in: %s.' %
                 (title(target), told(calls, lambda row: report.number(self.get(row, target, 'hypercalls'))))]
 
     def above_base(self, target, rows):

@@ -144,7 +144,7 @@ class Tables(WithFile):
         ours, calls, before, *_ = example().verdicts()
         self.assertEqual(ours, 'afterburned on Xen needs more instructions than XenoLinux in (ratio): nothing; '
                                'fewer, but misses the goal in: null call (0.950), fork+wait (0.950).')
-        self.assertIn('but not in: nothing.', calls)
+        self.assertIn('except in: nothing.', calls)
         self.assertIn('(ratio): null call (1.25), fork+wait (1.25); fewer', before)
         self.assertEqual(example().verdicts()[-2:], ['afterburned, bare: +1.00 to +1.00 % instructions above stock, in the middle +1.00 %, goal +0.3 %.',
                                                      'XenoLinux, bare: +3.00 to +3.00 % instructions above stock, in the middle +3.00 %.'])
