@@ -19,11 +19,21 @@
 #define LAYOUT_POOL	FAKE_HERE(0xfffffee000000000)
 #define FAKE_PLACES_END FAKE_HERE(0xffffff0000000000)
 
+/* A flat data segment that a process of Linux may load. */
+#undef LAYOUT_SS
+#define LAYOUT_SS 0x2b
+
 /* The VMM's image is the test's program. */
 #ifdef FAKE_IMAGE
 extern char vmm_start[], vmm_end[];
 #undef LAYOUT_BASE
 #define LAYOUT_BASE ((unsigned long)vmm_start - 0x100000)
+#endif
+
+/* The test keeps time. */
+#ifdef FAKE_TSC
+unsigned long long fake_tsc(void);
+#define __builtin_ia32_rdtsc fake_tsc
 #endif
 
 #endif

@@ -19,7 +19,7 @@
 struct fake_log fake_log;
 struct fake_domain fake_domain;
 struct fake_console fake_console;
-void (*fake_on_yield)(void), (*fake_on_block)(void);
+void (*fake_on_yield)(void), (*fake_on_block)(void), (*fake_on_root)(void);
 
 uint64_t hypercall_counts[64], stats[STAT_COUNT];
 
@@ -50,7 +50,7 @@ void fake_xen_start(void)
 	memset(&fake_console, 0, sizeof(fake_console));
 	memset(&refusal, 0, sizeof(refusal));
 	memset(stats, 0, sizeof(stats));
-	fake_on_yield = fake_on_block = NULL;
+	fake_on_yield = fake_on_block = fake_on_root = NULL;
 }
 
 /* --- the domain's addresses are not the test's -------------------------------------------- */
@@ -65,10 +65,12 @@ static mword domain_address(mword here)
 							    : here;
 }
 
-/* The test's process has what the domain has. */
+/* The test's process has what the domain has. A page of its own image that goes is another: LSan
+ * reads all of it. */
 static void map_here(mword va, uint64_t entry)
 {
 	int protection = PROT_READ | (entry & ENTRY_W ? PROT_WRITE : 0);
+	bool own = va >= fake_image && va < fake_image_end;
 	void *at;
 
 	if (domain_address(va) == va)
@@ -77,9 +79,24 @@ static void map_here(mword va, uint64_t entry)
 		at = mmap((void *)va, PAGE_SIZE, protection, MAP_SHARED | MAP_FIXED, frames_file,
 			  (off_t)(entry & PTE_ADDR));
 	else
-		at = mmap((void *)va, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-			  -1, 0);
+		at = mmap((void *)va, PAGE_SIZE, own ? PROT_READ | PROT_WRITE : PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	assert_ptr_equal(at, (void *)va);
+}
+
+bool fake_show(mword here)
+{
+	struct fake_page page = fake_walk(domain_address(here), false);
+
+	if (page.present)
+		map_here(here, page.mfn << PAGE_SHIFT | ENTRY_P | (page.writable ? ENTRY_W : 0));
+	return page.present;
+}
+
+static void happen(void (*what)(void))
+{
+	if (what)
+		what();
 }
 
 /* --- page tables ----------------------------------------------------------------------------- */
@@ -155,9 +172,11 @@ static long new_root(uint64_t mfn)
 {
 	long result = mfn ? load_root(&fake_domain.root, mfn) : -EINVAL;
 
-	if (!result)
-		fake_tlb_flush();
-	return result;
+	if (result)
+		return result;
+	fake_tlb_flush();
+	happen(fake_on_root);
+	return 0;
 }
 
 static long extended(const struct mmuext_op *op)
@@ -235,12 +254,6 @@ static long event_channel_op(int command, void *argument)
 		return -EEXIST;
 	bind->port = fake_domain.port_of[bind->virq] = 70 + bind->virq;
 	return 0;
-}
-
-static void happen(void (*what)(void))
-{
-	if (what)
-		what();
 }
 
 static long sched_op(int command)

@@ -46,7 +46,7 @@ extern struct fake_domain {
 void fake_refuse(unsigned number, long result, unsigned done);
 
 /* What happens meanwhile; NULL: nothing. */
-extern void (*fake_on_yield)(void), (*fake_on_block)(void);
+extern void (*fake_on_yield)(void), (*fake_on_block)(void), (*fake_on_root)(void);
 extern struct fake_console {
 	size_t written;
 	char text[8192];
@@ -55,6 +55,8 @@ extern struct fake_console {
 
 /* Where the test's process has the VMM's image, if it has any. */
 extern mword fake_image, fake_image_end;
+/* What the domain has at `here`, in the test's process; false: nothing. */
+bool fake_show(mword here);
 
 void fake_xen_start(void);
 void fake_clear_calls(void);
