@@ -21,4 +21,16 @@ static inline void *memory_at(gpa_t address, uint64_t length)
 	return guest_memory.base + address.v;
 }
 
+/* The aligned word there. */
+static inline uint64_t *memory_word(gpa_t address)
+{
+	return address.v < guest_memory.size ? (uint64_t *)(guest_memory.base + address.v) : NULL;
+}
+
+/* The way back, for what memory_at() gave. */
+static inline gpa_t memory_address(const void *at)
+{
+	return gpa((uint64_t)((const uint8_t *)at - guest_memory.base));
+}
+
 #endif

@@ -55,6 +55,9 @@ struct translation {
  * false: *error is the page-fault error code, or MMU_NOT_CANONICAL. */
 bool mmu_translate(gva_t va, mword access, struct translation *translation, mword *error);
 
+/* The same, to the address alone. */
+bool mmu_address(gva_t va, mword access, gpa_t *address, mword *error);
+
 /* The same without any effect: no A, no D, permissions reported and not checked.
  * false: not present. For prefilling, rewriting, debugging. */
 bool mmu_probe(gva_t va, struct translation *translation);

@@ -14,31 +14,30 @@ static bool is_table_write(uint16_t class)
 }
 
 /* The page-table entry that `size` bytes at `va` lie in; NULL: none, or no memory. */
-static const uint64_t *entry_at(mword va, unsigned size, gpa_t *at)
+static const uint64_t *entry_at(mword va, unsigned size)
 {
 	mword error;
+	void *bytes;
 
-	if (!tlb_translate(gva(va), ACCESS_WRITE, at, &error))
+	if (!tlb_bytes(va & ~(mword)(PTE_BYTES - 1), ACCESS_WRITE, &bytes, &error))
 		return NULL;
-	if (at->v % PTE_BYTES + size > PTE_BYTES)
-		fatal_value("write to two page-table entries at once", "address", at->v);
-	at->v &= ~(uint64_t)(PTE_BYTES - 1);
-	return memory_at(*at, PTE_BYTES);
+	if (va % PTE_BYTES + size > PTE_BYTES)
+		fatal_value("write to two page-table entries at once", "address", va);
+	return bytes;
 }
 
 /* The site's own store may have been done already (vmm_table_store). */
 static bool write(const struct insn *insn, mword va, mword value)
 {
 	const uint64_t *entry;
-	gpa_t at;
 
 	if (!is_table_write(insn->class))
 		return cpu_write(va, &value, insn->operand);
-	entry = entry_at(va, insn->operand, &at);
+	entry = entry_at(va, insn->operand);
 	if (!cpu_write(va, &value, insn->operand))
 		return false;
 	if (entry)
-		backend_table_written(at, *entry);
+		backend_table_written(memory_address(entry), *entry);
 	return true;
 }
 

@@ -71,8 +71,20 @@ emulator emulate_store, emulate_load, emulate_exchange, emulate_test_clear;
 #define FLAGS_ALL UINT64_C(0x3f7fd5) /* defined ones, SDM 1 figure 3-8 */
 
 /* vcpu.masked and vcpu.iopl are the truth; regs.rflags follows. */
-void flags_set(mword flags);
-void flags_sync(void); /* after an entry: regs.rflags is the real processor's */
+static inline void flags_set(mword flags)
+{
+	vcpu.regs.rflags = (flags & FLAGS_ALL) | FLAG_ONE;
+	vcpu.masked = !(flags & FLAG_IF);
+	vcpu.iopl = flags & FLAG_IOPL;
+}
+
+/* After an entry: regs.rflags is the real processor's. */
+static inline void flags_sync(void)
+{
+	mword real = vcpu.regs.rflags & ~(FLAG_IF | FLAG_IOPL);
+
+	vcpu.regs.rflags = real | FLAG_ONE | interrupt_flag(&vcpu) | vcpu.iopl;
+}
 
 static inline unsigned iopl(void)
 {
@@ -95,9 +107,42 @@ bool cpu_write(mword va, const void *from, size_t length);
 /* Raise what a failed guest_read or guest_write reported; false. */
 bool access_fault(mword error, unsigned not_canonical);
 
-/* mmu_translate() to an address alone, remembered like in a processor's TLB ... */
-bool tlb_translate(gva_t va, mword access, gpa_t *address, mword *error);
-/* ... and what makes it forget; the back-end is told as well. */
+/* mmu_address() as host memory, the rest of the page; NULL: no memory is there. Remembered
+ * as in a processor's TLB ... */
+bool tlb_bytes(mword va, mword access, void **bytes, mword *error);
+
+struct tlb_entry {
+	_Alignas(32) mword readable, writable; /* the page's last byte; 0: it is not */
+	uintptr_t shift;		       /* from the page to where it is mapped here */
+};
+#define TLB_ENTRIES 16
+extern struct tlb_entry tlb[TLB_ENTRIES];
+
+static inline struct tlb_entry *tlb_entry(mword va)
+{
+	return &tlb[va >> PAGE_SHIFT & (TLB_ENTRIES - 1)];
+}
+
+/* ... so that an access of the kernel's, to one page, is a comparison: the `length` bytes
+ * at `va`. NULL: they cross pages, or nothing is remembered, also where no memory is. */
+static inline void *tlb_find(mword va, size_t length, mword access)
+{
+	const struct tlb_entry *entry = tlb_entry(va);
+	mword page = access & ACCESS_WRITE ? entry->writable : entry->readable;
+
+	/* the next page would be in the next entry: looking at the last byte is enough */
+	if (length > PAGE_SIZE || ((va + length - 1) | ~PAGE_MASK) != page)
+		return NULL;
+	return (void *)(va + entry->shift);
+}
+
+/* Counts up, by this, when the TLB forgets or a register of a descriptor table or the TSS
+ * is loaded: until then, what tlb_find() gave stays what is there. */
+#define TLB_GENERATION BIT(16)
+extern mword tlb_generation;
+void tlb_tables_moved(void);
+
+/* What makes the TLB forget; the back-end is told as well. */
 void tlb_flush_page(gva_t va);
 void tlb_flush_all(bool global);
 void tlb_load_root(gpa_t root);

@@ -63,6 +63,7 @@ static bool load_table(const struct insn *insn, struct table_register *table)
 		return fault(VECTOR_GP, 0);
 	memcpy(&table->limit, image, 2);
 	table->base = base;
+	tlb_tables_moved();
 	return true;
 }
 
@@ -110,6 +111,7 @@ static void load_system(struct system_segment *to, uint16_t selector, const stru
 	to->selector = selector;
 	to->base = descriptor_base(d) | d->high << 32;
 	to->limit = descriptor_limit(d);
+	tlb_tables_moved();
 }
 
 static bool fetch_system(uint16_t selector, unsigned type, struct descriptor *d)
@@ -135,6 +137,7 @@ bool emulate_lldt(const struct insn *insn, mword next)
 		return false;
 	if (selector_null((uint16_t)selector)) {
 		vcpu.ldtr = (struct system_segment){.selector = (uint16_t)selector};
+		tlb_tables_moved();
 		return true;
 	}
 	if (!fetch_system((uint16_t)selector, TYPE_LDT, &d))

@@ -6,20 +6,6 @@
  */
 #include "vmm/cpu/cpu.h"
 
-void flags_set(mword flags)
-{
-	vcpu.regs.rflags = (flags & FLAGS_ALL) | FLAG_ONE;
-	vcpu.masked = !(flags & FLAG_IF);
-	vcpu.iopl = flags & FLAG_IOPL;
-}
-
-void flags_sync(void)
-{
-	mword real = vcpu.regs.rflags & ~(FLAG_IF | FLAG_IOPL);
-
-	vcpu.regs.rflags = real | FLAG_ONE | interrupt_flag(&vcpu) | vcpu.iopl;
-}
-
 bool emulate_cli(const struct insn *insn, mword next)
 {
 	(void)insn, (void)next;

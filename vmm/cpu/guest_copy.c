@@ -14,9 +14,9 @@ static size_t on_page(mword va, size_t length)
 }
 
 /* CR2 is what a #PF for this would show; a #GP or #SS leaves it alone. */
-static bool translate(mword va, mword access, gpa_t *address, mword *error)
+static bool find(mword va, mword access, void **bytes, mword *error)
 {
-	if (tlb_translate(gva(va), access, address, error))
+	if (tlb_bytes(va, access, bytes, error))
 		return true;
 	if (*error != MMU_NOT_CANONICAL)
 		vcpu.cr2 = va;
@@ -36,57 +36,59 @@ static void copy(void *to, const void *from, size_t length)
 		__builtin_memcpy((uint8_t *)to + 8 * i, (const uint8_t *)from + 8 * i, 8);
 }
 
-static void load(gpa_t address, void *to, size_t length)
+static void load(const void *from, void *to, size_t length)
 {
-	const void *from = memory_at(address, length);
-
 	if (from)
 		copy(to, from, length);
 	else
 		memset(to, 0xff, length);
 }
 
-static void store(gpa_t address, const void *from, size_t length)
+static void store(void *to, const void *from, size_t length)
 {
-	void *to = memory_at(address, length);
-
 	if (!to)
 		return;
-	backend_before_store(address, length);
+	backend_before_store(memory_address(to), length);
 	copy(to, from, length);
 }
 
 bool guest_read(gva_t va, void *to, size_t length, mword access, mword *error)
 {
 	uint8_t *bytes = to;
+	void *from;
 
 	for (size_t done = 0, part; done < length; done += part) {
-		gpa_t address;
-
 		part = on_page(va.v + done, length - done);
-		if (!translate(va.v + done, access, &address, error))
+		if (!find(va.v + done, access, &from, error))
 			return false;
-		load(address, bytes + done, part);
+		load(from, bytes + done, part);
 	}
+	return true;
+}
+
+static bool writable(mword va, size_t length, mword access, mword *error)
+{
+	void *to;
+
+	for (size_t done = 0; done < length; done += on_page(va + done, length - done))
+		if (!find(va + done, access, &to, error))
+			return false;
 	return true;
 }
 
 bool guest_write(gva_t va, const void *from, size_t length, mword access, mword *error)
 {
 	const uint8_t *bytes = from;
-	size_t done, part;
-	gpa_t address;
+	void *to;
 
 	access |= ACCESS_WRITE;
-	for (done = 0; done < length; done += part) {
+	if (on_page(va.v, length) < length && !writable(va.v, length, access, error))
+		return false;
+	for (size_t done = 0, part; done < length; done += part) {
 		part = on_page(va.v + done, length - done);
-		if (!translate(va.v + done, access, &address, error))
+		if (!find(va.v + done, access, &to, error))
 			return false;
-	}
-	for (done = 0; done < length; done += part) {
-		part = on_page(va.v + done, length - done);
-		if (translate(va.v + done, access, &address, error))
-			store(address, bytes + done, part);
+		store(to, bytes + done, part);
 	}
 	return true;
 }
@@ -100,7 +102,7 @@ bool guest_peek(gva_t va, void *to, size_t length)
 		part = on_page(va.v + done, length - done);
 		if (!mmu_probe(gva(va.v + done), &translation))
 			return false;
-		load(translation.address, bytes + done, part);
+		load(memory_at(translation.address, part), bytes + done, part);
 	}
 	return true;
 }
@@ -114,7 +116,7 @@ bool guest_poke(gva_t va, const void *from, size_t length)
 		part = on_page(va.v + done, length - done);
 		if (!mmu_probe(gva(va.v + done), &translation))
 			return false;
-		store(translation.address, bytes + done, part);
+		store(memory_at(translation.address, part), bytes + done, part);
 	}
 	return true;
 }

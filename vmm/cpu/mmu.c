@@ -15,94 +15,97 @@
 #define TOP_SHIFT 39
 
 struct walk {
-	uint64_t *entries[LEVELS]; /* NULL: not in memory */
-	unsigned count;
-	uint64_t entry; /* the last one */
-	gpa_t entry_at;
-	uint8_t shift;
-	bool present, reserved;
-	bool writable, user, executable;
+	gpa_t at[LEVELS];     /* where the entries lie */
+	uint64_t entry;	      /* the last one */
+	uint64_t all;	      /* bits that all entries have */
+	uint64_t any;	      /* bits that one of them has */
+	uint64_t reserved;    /* bits of the last one that must not be set */
+	unsigned last, shift; /* its level, and what it maps */
 };
 
-/* Reserved are: address bits the processor does not have, NX without EFER.NXE, PS in
- * the top level, and the low address bits of large pages (SDM 3A figure 4-11). */
-static bool reserved_bits(uint64_t entry, unsigned shift)
+/* Reserved at all levels are address bits the processor does not have, and NX without
+ * EFER.NXE (SDM 3A figure 4-11) ... */
+static uint64_t always_reserved(void)
 {
-	uint64_t reserved = PTE_ADDR & ~(BIT(PHYSICAL_BITS) - 1);
+	return (PTE_ADDR & ~(BIT(PHYSICAL_BITS) - 1)) | (vcpu.efer & EFER_NXE ? 0 : PTE_NX);
+}
 
-	if (!(vcpu.efer & EFER_NXE))
-		reserved |= PTE_NX;
+/* ... PS in the top level, and the low address bits of large pages. */
+static uint64_t reserved_by_size(uint64_t entry, unsigned shift)
+{
+	if (shift == PAGE_SHIFT || !(entry & PTE_PS))
+		return 0;
 	if (shift == TOP_SHIFT)
-		reserved |= PTE_PS;
-	else if (shift != PAGE_SHIFT && (entry & PTE_PS))
-		reserved |= (BIT(shift) - 1) & PTE_ADDR & ~BIT(12); /* bit 12 is PAT */
-	return entry & reserved;
+		return PTE_PS;
+	return (BIT(shift) - 1) & PTE_ADDR & ~BIT(12); /* bit 12 is PAT */
 }
 
 /* An address without memory behind it reads as all ones. */
-static uint64_t load_entry(struct walk *walk)
+static inline uint64_t load_entry(gpa_t at)
 {
-	uint64_t *entry = memory_at(walk->entry_at, sizeof(*entry));
-
-	walk->entries[walk->count++] = entry;
-	return entry ? __atomic_load_n(entry, __ATOMIC_RELAXED) : ~UINT64_C(0);
+	return at.v < guest_memory.size ? __atomic_load_n(memory_word(at), __ATOMIC_RELAXED)
+					: ~UINT64_C(0);
 }
 
-static void walk_tables(gva_t va, struct walk *walk)
+/* One level: does the walk go on? */
+static inline bool descend(struct walk *walk, gva_t va, uint64_t reserved, unsigned level)
 {
-	gpa_t table = gpa(vcpu.cr3 & PTE_ADDR);
+	unsigned shift = TOP_SHIFT - 9 * level;
 
-	/* not the pointers: setting them all costs as much as a level */
-	walk->count = 0;
-	walk->present = walk->reserved = false;
-	walk->writable = walk->user = walk->executable = true;
-	for (walk->shift = TOP_SHIFT;; walk->shift -= 9) {
-		walk->entry_at = gpa(table.v + (va.v >> walk->shift & 511) * 8);
-		walk->entry = load_entry(walk);
-		if (!(walk->entry & PTE_P))
-			return;
-		if (reserved_bits(walk->entry, walk->shift)) {
-			walk->reserved = true;
-			return;
-		}
-		walk->writable &= (walk->entry & PTE_W) != 0;
-		walk->user &= (walk->entry & PTE_U) != 0;
-		walk->executable &= !(walk->entry & PTE_NX);
-		if (walk->shift == PAGE_SHIFT || (walk->entry & PTE_PS))
-			break;
-		table = gpa(walk->entry & PTE_ADDR);
-	}
-	walk->present = true;
+	walk->last = level;
+	walk->at[level] = gpa((walk->entry & PTE_ADDR) + (va.v >> shift & 511) * PTE_BYTES);
+	walk->entry = load_entry(walk->at[level]);
+	walk->all &= walk->entry;
+	walk->any |= walk->entry;
+	return (walk->entry & (PTE_P | PTE_PS | reserved)) == PTE_P;
 }
 
-static uint64_t *leaf(const struct walk *walk)
+/* To the last level, a large page, or an entry that is not present or has reserved bits. */
+static inline struct walk walk_tables(gva_t va)
 {
-	return walk->entries[walk->count - 1];
+	struct walk walk;
+	uint64_t reserved = always_reserved();
+
+	walk.entry = vcpu.cr3;
+	walk.all = ~UINT64_C(0);
+	walk.any = 0;
+	/* not a loop: numbers of levels known to the compiler halve it */
+	(void)(descend(&walk, va, reserved, 0) && descend(&walk, va, reserved, 1) &&
+	       descend(&walk, va, reserved, 2) && descend(&walk, va, reserved, 3));
+	walk.shift = TOP_SHIFT - 9 * walk.last;
+	walk.reserved = walk.entry & (reserved | reserved_by_size(walk.entry, walk.shift));
+	return walk;
 }
+
+static bool present(const struct walk *walk)
+{
+	return (walk->entry & PTE_P) && !walk->reserved;
+}
+
+_Static_assert(ACCESS_WRITE == PTE_W && ACCESS_USER == PTE_U && PF_PRESENT == PTE_P,
+	       "an error code has these where an entry has them");
 
 /* SDM 3A 4.6.1; SMEP, SMAP and protection keys are hidden from the guest. */
 static bool allowed(const struct walk *walk, mword access)
 {
-	if ((access & ACCESS_USER) && !walk->user)
+	mword needed = access & (ACCESS_WRITE | ACCESS_USER);
+
+	if ((access & ACCESS_FETCH) && (walk->any & PTE_NX))
 		return false;
-	if ((access & ACCESS_FETCH) && !walk->executable)
-		return false;
-	if (!(access & ACCESS_WRITE) || walk->writable)
+	if (needed == ACCESS_WRITE && !(vcpu.cr0 & CR0_WP))
 		return true;
-	return !(access & ACCESS_USER) && !(vcpu.cr0 & CR0_WP);
+	return (walk->all & needed) == needed;
 }
 
 /* The I bit is reported only where fetches can be told apart (SDM 3A 4.7). */
 static mword error_code(const struct walk *walk, mword access)
 {
-	mword error = access & (ACCESS_WRITE | ACCESS_USER);
+	mword error = (access & (ACCESS_WRITE | ACCESS_USER)) | (walk->entry & PTE_P);
 
 	if ((access & ACCESS_FETCH) && (vcpu.efer & EFER_NXE))
 		error |= ACCESS_FETCH;
-	if (walk->reserved)
-		error |= PF_PRESENT | PF_RESERVED;
-	else if (walk->present)
-		error |= PF_PRESENT;
+	if ((walk->entry & PTE_P) && walk->reserved)
+		error |= PF_RESERVED;
 	return error;
 }
 
@@ -116,45 +119,68 @@ static void mark(struct walk *walk, mword access)
 {
 	uint64_t bits = PTE_A | (access & ACCESS_WRITE ? PTE_D : 0);
 
-	for (unsigned i = 0; i + 1 < walk->count; i++)
-		set_bits(walk->entries[i], PTE_A);
-	set_bits(leaf(walk), bits);
+	if ((walk->all & PTE_A) && (walk->entry & bits) == bits)
+		return;
+	for (unsigned i = 0; i < walk->last; i++)
+		set_bits(memory_word(walk->at[i]), PTE_A);
+	set_bits(memory_word(walk->at[walk->last]), bits);
 	walk->entry |= bits;
+}
+
+static gpa_t address_of(const struct walk *walk, gva_t va)
+{
+	uint64_t offset = BIT(walk->shift) - 1;
+
+	return gpa((walk->entry & PTE_ADDR & ~offset) | (va.v & offset));
 }
 
 static void report(const struct walk *walk, gva_t va, bool user_access, struct translation *result)
 {
-	uint64_t offset = va.v & (BIT(walk->shift) - 1);
-	uint64_t page = walk->entry & PTE_ADDR & ~(BIT(walk->shift) - 1);
-
 	*result = (struct translation){
-		.address = gpa(page | offset),
-		.shift = walk->shift,
-		.writable = walk->writable || (!user_access && !(vcpu.cr0 & CR0_WP)),
-		.user = walk->user,
-		.executable = walk->executable,
+		.address = address_of(walk, va),
+		.shift = (uint8_t)walk->shift,
+		.writable = (walk->all & PTE_W) || (!user_access && !(vcpu.cr0 & CR0_WP)),
+		.user = walk->all & PTE_U,
+		.executable = !(walk->any & PTE_NX),
 		.global = (walk->entry & PTE_G) && (vcpu.cr4 & CR4_PGE),
 		.dirty = walk->entry & PTE_D,
-		.entry_at = walk->entry_at,
+		.entry_at = walk->at[walk->last],
 		.entry = walk->entry,
 	};
+}
+
+static inline bool walk_for(gva_t va, mword access, struct walk *walk, mword *error)
+{
+	if (!canonical(va.v)) {
+		*error = MMU_NOT_CANONICAL;
+		return false;
+	}
+	*walk = walk_tables(va);
+	if (!present(walk) || !allowed(walk, access)) {
+		*error = error_code(walk, access);
+		return false;
+	}
+	mark(walk, access);
+	return true;
 }
 
 bool mmu_translate(gva_t va, mword access, struct translation *translation, mword *error)
 {
 	struct walk walk;
 
-	if (!canonical(va.v)) {
-		*error = MMU_NOT_CANONICAL;
+	if (!walk_for(va, access, &walk, error))
 		return false;
-	}
-	walk_tables(va, &walk);
-	if (!walk.present || !allowed(&walk, access)) {
-		*error = error_code(&walk, access);
-		return false;
-	}
-	mark(&walk, access);
 	report(&walk, va, access & ACCESS_USER, translation);
+	return true;
+}
+
+bool mmu_address(gva_t va, mword access, gpa_t *address, mword *error)
+{
+	struct walk walk;
+
+	if (!walk_for(va, access, &walk, error))
+		return false;
+	*address = address_of(&walk, va);
 	return true;
 }
 
@@ -164,8 +190,8 @@ bool mmu_probe(gva_t va, struct translation *translation)
 
 	if (!canonical(va.v))
 		return false;
-	walk_tables(va, &walk);
-	if (!walk.present)
+	walk = walk_tables(va);
+	if (!present(&walk))
 		return false;
 	report(&walk, va, true, translation);
 	return true;
@@ -177,14 +203,16 @@ bool mmu_page_table(gva_t va, struct page_table *table)
 
 	if (!canonical(va.v))
 		return false;
-	walk_tables(va, &walk);
-	if (walk.count != LEVELS)
+	walk = walk_tables(va);
+	if (walk.last != LEVELS - 1)
 		return false;
-	table->entries = memory_at(gpa(walk.entry_at.v & PAGE_MASK), PAGE_SIZE);
-	table->path = walk.entry_at.v & PAGE_MASK;
-	for (unsigned i = 0; i + 1 < LEVELS && table->entries; i++)
-		table->path ^= (*walk.entries[i] & (PTE_W | PTE_U)) << i * 2 |
-			       (*walk.entries[i] & PTE_NX) >> i;
+	table->entries = memory_at(gpa(walk.at[walk.last].v & PAGE_MASK), PAGE_SIZE);
+	table->path = walk.at[walk.last].v & PAGE_MASK;
+	for (unsigned i = 0; i < walk.last && table->entries; i++) {
+		uint64_t entry = load_entry(walk.at[i]);
+
+		table->path ^= (entry & (PTE_W | PTE_U)) << i * 2 | (entry & PTE_NX) >> i;
+	}
 	return table->entries != NULL;
 }
 

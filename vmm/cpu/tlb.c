@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The front-end's own translations, and instructions about caches.
  *
- * Delivering an exception reads the IDT, the GDT and the TSS and writes to a stack: five
- * walks through the guest's tables, 0.2 us. As in a processor, what was walked is kept
- * until the guest invalidates: it must, so nothing else has to be watched. Kept are
- * accesses of the kernel's, which these are; a write only where the walk was for one (its
- * dirty bit is set).
+ * Delivering an exception reads the IDT, the GDT and the TSS and writes to a stack: walks
+ * through the guest's tables, which cost more than the rest of it. As in a processor, what
+ * was walked is kept until the guest invalidates: it must, so nothing else has to be
+ * watched. Kept are accesses of the kernel's to memory, which these are, as host addresses;
+ * a write only where the walk was for one (its dirty bit is set).
  */
 #include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
+#include "vmm/memory.h"
 
-#define ENTRIES 16
+struct tlb_entry tlb[TLB_ENTRIES];
+mword tlb_generation = TLB_GENERATION;
 
-struct entry {
-	mword page; /* VALID: there is one */
-	gpa_t frame;
-	bool write;
-};
-#define VALID BIT(0)
-
-static struct entry entries[ENTRIES];
+void tlb_tables_moved(void)
+{
+	tlb_generation += TLB_GENERATION;
+}
 
 static void forget(void)
 {
-	for (unsigned i = 0; i < ENTRIES; i++)
-		entries[i].page = 0;
+	for (unsigned i = 0; i < TLB_ENTRIES; i++)
+		tlb[i].readable = tlb[i].writable = 0;
+	tlb_generation += TLB_GENERATION;
 }
 
 void tlb_flush_page(gva_t va)
@@ -45,29 +44,29 @@ void tlb_load_root(gpa_t root)
 	backend_load_root(root);
 }
 
-static bool walk(gva_t va, mword access, struct entry *entry, mword *error)
+static void remember(mword va, mword access, const void *bytes)
 {
-	struct translation translation;
+	mword page = va | ~PAGE_MASK;
 
-	if (!mmu_translate(va, access, &translation, error))
-		return false;
-	*entry = (struct entry){
-		.page = access & ACCESS_USER ? 0 : (va.v & PAGE_MASK) | VALID,
-		.frame = gpa(translation.address.v & PAGE_MASK),
-		.write = access & ACCESS_WRITE,
+	*tlb_entry(va) = (struct tlb_entry){
+		.readable = page,
+		.writable = access & ACCESS_WRITE ? page : 0,
+		.shift = (uintptr_t)bytes - va,
 	};
-	return true;
 }
 
-bool tlb_translate(gva_t va, mword access, gpa_t *address, mword *error)
+bool tlb_bytes(mword va, mword access, void **bytes, mword *error)
 {
-	struct entry *entry = &entries[va.v >> PAGE_SHIFT & (ENTRIES - 1)];
-	bool hit = entry->page == ((va.v & PAGE_MASK) | VALID) && !(access & ACCESS_USER) &&
-		   (entry->write || !(access & ACCESS_WRITE));
+	gpa_t address;
 
-	if (!hit && !walk(va, access, entry, error))
+	*bytes = access & ACCESS_USER ? NULL : tlb_find(va, 1, access);
+	if (*bytes)
+		return true;
+	if (!mmu_address(gva(va), access, &address, error))
 		return false;
-	*address = gpa(entry->frame.v | (va.v & ~PAGE_MASK));
+	*bytes = memory_at(address, 1);
+	if (*bytes && !(access & ACCESS_USER))
+		remember(va, access, *bytes);
 	return true;
 }
 
