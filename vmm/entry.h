@@ -21,6 +21,9 @@
  * vcpu.frame_room below it, or at the end of the VMM's stack. Interrupts are on then, and
  * nobody looks at vcpu.pending any more: a hypervisor that does not call when
  * vcpu.masked is cleared must look on this way out by itself.
+ * vmm_user_sysret, vmm_user_iret: where the guest's sysretq and iretq sites come first; weak
+ * symbols for vmm_sysret and vmm_iret, to which a back-end's own may go on with nothing changed.
+ *
  * Interrupted in vmm_leave, or at the first instruction of vmm_user_exit,
  * rewrite_restart() completes the way out.
  */
@@ -42,6 +45,7 @@ extern const char vmm_leave[], vmm_leave_call[], vmm_user_exit[];
 extern const char vmm_stubs_start[], vmm_stubs_end[];
 extern const char vmm_sti[], vmm_pushf[], vmm_popf[];
 extern const char vmm_iret[], vmm_sysret[], vmm_table_store[];
+extern const char vmm_user_iret[], vmm_user_sysret[];
 
 /* The end of the VMM's stack, 16-byte aligned; the back-end has it. */
 extern char vmm_stack_top[];

@@ -228,7 +228,7 @@ static void divide(void)
 	uint64_t tables;
 
 	m->pool_pages = boot.pages / POOL_SHARE + POOL_LEAST;
-	boot.heap_pages = pages_of(boot.pages * 9 + tables_heap_bytes(m->pool_pages)) + 2;
+	boot.heap_pages = pages_of(boot.pages * 10 + tables_heap_bytes(m->pool_pages)) + 2;
 	boot.pool = take_pages(m->pool_pages);
 	boot.heap = take_pages(boot.heap_pages);
 	tables = boot.pages / ENTRIES + boot.pages / ENTRIES / ENTRIES + 32;

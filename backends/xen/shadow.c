@@ -3,6 +3,7 @@
 
 #include "backends/xen/hypercall.h"
 #include "backends/xen/private.h"
+#include "backends/xen/protect.h"
 #include "backends/xen/stats.h"
 #include "backends/xen/tables.h"
 #include "backends/xen/updates.h"
@@ -81,18 +82,48 @@ static uint64_t guest_value(const struct table *table, unsigned index)
 
 /* --- what ours should be -------------------------------------------------------------------- */
 
-/* 0: nothing. Not accessed: the guest would miss the accessed bit. */
+/* Not accessed: the guest would miss the accessed bit. */
+static bool is_shown(uint64_t guest)
+{
+	return (guest & (PTE_P | PTE_A)) == (PTE_P | PTE_A);
+}
+
+/* 0: nothing. Depends on what is protected: after note_leaf(). */
 static uint64_t leaf_value(uint64_t guest)
 {
 	uint64_t gfn = (guest & PTE_ADDR) >> PAGE_SHIFT, flags = ENTRY_P | ENTRY_U | ENTRY_A;
 
-	if (!(guest & PTE_P) || !(guest & PTE_A))
+	if (!is_shown(guest))
 		return 0;
 	if (gfn >= machine_memory.guest_pages)
 		return open_bus << PAGE_SHIFT | flags | (guest & PTE_NX);
-	if (guest & PTE_W && guest & PTE_D)
+	if (guest & PTE_W && guest & PTE_D && !is_protected(gfn))
 		flags |= ENTRY_W | ENTRY_D;
 	return machine_memory.p2m[gfn] << PAGE_SHIFT | flags | (guest & PTE_NX);
+}
+
+/* Would it be writable, if nothing were protected? */
+static bool is_writer(uint64_t guest)
+{
+	const uint64_t all = PTE_P | PTE_A | PTE_W | PTE_D;
+
+	return (guest & all) == all &&
+	       (guest & PTE_ADDR) >> PAGE_SHIFT < machine_memory.guest_pages;
+}
+
+/* Entry `index` of a level-1 table is made of `guest`, or empty (0), from now on. */
+static void note_leaf(struct table *table, unsigned index, uint64_t guest)
+{
+	uint64_t seen = table->seen[index];
+
+	if (is_writer(guest)) {
+		protect_writer((guest & PTE_ADDR) >> PAGE_SHIFT, true);
+		if (table->kind != TABLE_SPLIT)
+			protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
+	}
+	if (is_writer(seen))
+		protect_writer((seen & PTE_ADDR) >> PAGE_SHIFT, false);
+	table_note(table, index, guest);
 }
 
 static bool is_large(const struct table *parent, uint64_t guest)
@@ -151,9 +182,10 @@ static void fill_leaves(struct table *table, uint64_t *entries)
 		if (table->kind == TABLE_SPLIT &&
 		    (guest & PTE_ADDR) >> PAGE_SHIFT >= machine_memory.guest_pages)
 			continue;
+		if (!is_shown(guest))
+			continue;
+		note_leaf(table, i, guest);
 		entries[i] = leaf_value(guest);
-		if (entries[i])
-			table_note(table, i, guest);
 	}
 }
 
@@ -252,10 +284,21 @@ static void cut(struct table *parent, unsigned index)
 	updates_need_flush();
 }
 
+static void protect_end_of(const struct table *table)
+{
+	if (table->gfn < machine_memory.guest_pages)
+		protect_end(table->gfn);
+}
+
 void shadow_unlink(struct table *table)
 {
-	for (unsigned i = 0; i < TABLE_ENTRIES && table->level > 1; i++)
-		let_go(table, i);
+	if (table->level == 1 && table->kind != TABLE_SPLIT)
+		protect_end_of(table);
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		if (table->level > 1)
+			let_go(table, i);
+		else
+			note_leaf(table, i, 0);
 }
 
 static void compare(struct table *table);
@@ -288,8 +331,8 @@ static struct table *connect(struct table *parent, unsigned index, uint64_t gues
 
 static void set_leaf(struct table *table, unsigned index, uint64_t guest)
 {
+	note_leaf(table, index, guest);
 	updates_set(table->mfn, index, leaf_value(guest));
-	table_note(table, index, guest);
 }
 
 /* The level-1 table for `va`, connected. `wanted`: the guest's entries on the way are
@@ -365,13 +408,25 @@ static void show_stacks(void)
 	show_stack(0);
 }
 
+/* Linux has a table for each of the 64 slots of its vmalloc area: nearly all stay empty. */
+static bool is_empty(uint64_t guest)
+{
+	const uint64_t *entries = memory_at(gpa(guest & PTE_ADDR), PAGE_SIZE);
+
+	for (unsigned i = 0; entries && i < TABLE_ENTRIES; i++)
+		if (entries[i] & PTE_P)
+			return false;
+	return true;
+}
+
 static void complete(struct table *table, unsigned first)
 {
 	for (unsigned i = first; i < TABLE_ENTRIES; i++) {
 		uint64_t guest = guest_value(table, i);
 		struct table *child;
 
-		if (!(guest & PTE_P) || is_large(table, guest) || is_fixed(table, i))
+		if (!(guest & PTE_P) || is_large(table, guest) || is_fixed(table, i) ||
+		    (table->level == TOP && is_empty(guest)))
 			continue;
 		child = connect(table, i, guest, address_of(table, i));
 		if (child->level > 1)
@@ -392,9 +447,14 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 	if (write && (guest & PTE_ADDR) >> PAGE_SHIFT >= machine_memory.guest_pages)
 		die("write to physical memory that does not exist", "address",
 		    translation->address.v);
+	if (write && (guest & PTE_ADDR) >> PAGE_SHIFT < machine_memory.guest_pages &&
+	    is_protected((guest & PTE_ADDR) >> PAGE_SHIFT)) {
+		count(STAT_TRAPPED_WRITES);
+		protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
+	}
 	if (user && !translation->user)
 		exit_work = current.kernel->supervisor = true;
-	if (!table->seen[index] || table->seen[index] != guest)
+	if (table->seen[index] != guest || !updates_any())
 		set_leaf(table, index, guest);
 	if (table->kind == TABLE_USER && translation->user)
 		fill_around(table, index);
@@ -408,21 +468,23 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
  * them again. */
 static uint64_t still_shown(const struct table *table, uint64_t guest)
 {
-	return table->kernel || guest & PTE_U ? leaf_value(guest) : 0;
+	return is_shown(guest) && (table->kernel || guest & PTE_U) ? guest : 0;
+}
+
+/* Make entry `index` what the guest's allows now, no more. true: ours changes. */
+static bool follow(struct table *table, unsigned index)
+{
+	uint64_t before = leaf_value(table->seen[index]);
+
+	note_leaf(table, index, still_shown(table, guest_value(table, index)));
+	return leaf_value(table->seen[index]) != before;
 }
 
 static void compare_leaf(struct table *table, unsigned index)
 {
-	uint64_t guest = guest_value(table, index), seen = table->seen[index];
-	uint64_t value;
-
-	if (guest == seen)
+	if (!follow(table, index))
 		return;
-	value = still_shown(table, guest);
-	table_note(table, index, value ? guest : 0);
-	if (value == leaf_value(seen))
-		return;
-	updates_set(table->mfn, index, value);
+	updates_set(table->mfn, index, leaf_value(table->seen[index]));
 	updates_need_flush();
 }
 
@@ -450,24 +512,34 @@ static void compare_link(struct table *table, unsigned index)
 		cut(table, index);
 }
 
-/* Six instructions for an entry that is as it was. */
+#define COMPARE_PRICE 8 /* instructions for an entry that is as it was */
+
 static void compare_leaves(struct table *table)
 {
-	const uint64_t *guest = guest_entry(table, 0);
+	const uint64_t *guest = guest_entry(table, 0), *seen = table->seen;
+	unsigned looked_at = 0;
+	bool changed = false;
 
-	for (unsigned word = 0; guest && word < TABLE_ENTRIES / 64; word++)
+	for (unsigned word = 0; guest && word < TABLE_ENTRIES / 64; word++, guest += 64, seen += 64)
 		for (uint64_t bits = table->used[word]; bits; bits &= bits - 1) {
-			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+			unsigned bit = (unsigned)__builtin_ctzll(bits);
 
-			if (guest[index] != table->seen[index])
-				compare_leaf(table, index);
+			looked_at++;
+			if (guest[bit] == seen[bit])
+				continue;
+			changed = true;
+			compare_leaf(table, word * 64 + bit);
 		}
+	if (changed)
+		table->spent = 0;
+	else
+		protect_spent(table, looked_at * COMPARE_PRICE);
 }
 
 /* All that `table` shows, and what it leads to. */
 static void compare(struct table *table)
 {
-	if (table->kind == TABLE_SPLIT)
+	if (table->kind == TABLE_SPLIT || table->trusted)
 		return;
 	if (table->level == 1) {
 		compare_leaves(table);
@@ -517,7 +589,7 @@ static void compare_kernel_top(const struct table *before)
 				continue;
 			if (guest & PTE_P)
 				connect(top, index, guest, address_of(top, index));
-			else
+			else if (top->seen[index])
 				cut(top, index);
 		}
 }
@@ -533,12 +605,8 @@ void backend_flush_all(bool global)
 /* One entry, of the address space that is loaded: flushed with the change. */
 static void flush_leaf(struct table *table, unsigned index, mword va)
 {
-	uint64_t guest = guest_value(table, index), value = still_shown(table, guest);
-	uint64_t seen = table->seen[index];
-
-	table_note(table, index, value ? guest : 0);
-	if (value != leaf_value(seen))
-		updates_page(va & PAGE_MASK, value);
+	if (follow(table, index))
+		updates_page(va & PAGE_MASK, leaf_value(table->seen[index]));
 }
 
 void backend_flush_page(gva_t va)
@@ -665,7 +733,10 @@ void shadow_enter(void)
 
 void backend_before_store(gpa_t address, size_t length)
 {
-	(void)address, (void)length; /* compared when the guest invalidates */
+	uint64_t first = address.v >> PAGE_SHIFT, last = (address.v + length - 1) >> PAGE_SHIFT;
+
+	for (uint64_t gfn = first; gfn <= last && gfn < machine_memory.guest_pages; gfn++)
+		protect_end(gfn);
 }
 
 void shadow_start(mword direct_map)

@@ -12,7 +12,8 @@ enum stat {
 	STAT_FILLS,	     /* page faults that were filled from the guest's tables */
 	STAT_WRITES,	     /* annotated page-table writes */
 	STAT_WRITES_SHOWN,   /* of these to tables that the processor walks a copy of */
-	STAT_TRAPPED_WRITES, /* page-table writes that were found out by write protection */
+	STAT_PROTECTED,	     /* tables of the guest's that were write-protected */
+	STAT_TRAPPED_WRITES, /* ... and written */
 	STAT_ROOTS,	     /* CR3 loads */
 	STAT_UPDATES,	     /* page-table entries changed by hypercalls */
 	STAT_BATCHES,	     /* in so many of them */

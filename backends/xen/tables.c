@@ -3,9 +3,9 @@
 
 #include "backends/xen/hypercall.h"
 #include "backends/xen/private.h"
+#include "backends/xen/protect.h"
 #include "backends/xen/stats.h"
 #include "backends/xen/updates.h"
-#include "vmm/frontend.h"
 #include "vmm/string.h"
 
 #define BUCKETS	   4096
@@ -14,7 +14,6 @@
 
 static struct table *tables;
 static struct table **spare_links; /* places for links, the first word of each leads to the next */
-static uint8_t *marks;		   /* of guest frames: vmm_watched */
 static uint32_t *buckets;	   /* index of a table + 1 */
 static uint64_t fresh;		   /* pages from here on were never tables */
 static uint32_t idle_first, idle_last; /* + 1; the longest idle first */
@@ -65,13 +64,11 @@ void tables_start(void)
 	seen = heap_take(machine_memory.pool_pages * PAGE_SIZE);
 	for (uint64_t i = 0; i < machine_memory.pool_pages / LINK_SHARE; i++)
 		give_links(heap_take(LINK_BYTES));
-	marks = heap_take(machine_memory.guest_pages);
-	vmm_watched.marks = marks;
-	vmm_watched.frames = machine_memory.guest_pages;
 	for (uint64_t i = 0; i < machine_memory.pool_pages; i++) {
 		tables[i].mfn = machine_memory.pool[i];
 		tables[i].seen = seen + i * TABLE_ENTRIES;
 	}
+	protect_start();
 }
 
 struct table *table_find(uint32_t gfn, unsigned level, enum table_kind kind)
@@ -113,11 +110,15 @@ static void idle_append(struct table *table)
 }
 
 /* Writes to a table of the guest's matter while its copy is part of an address space. */
-static void mark(const struct table *table, uint8_t value)
+static void watch(const struct table *table, bool on)
 {
-	if (table->level == 1 && table->kind != TABLE_SPLIT &&
-	    table->gfn < machine_memory.guest_pages)
-		marks[table->gfn] = value;
+	if (table->level > 1 || table->kind == TABLE_SPLIT ||
+	    table->gfn >= machine_memory.guest_pages)
+		return;
+	if (on)
+		protect_marks[table->gfn] |= MARK_WATCHED;
+	else
+		protect_marks[table->gfn] &= (uint8_t)~MARK_WATCHED;
 }
 
 void table_hold(struct table *table)
@@ -125,7 +126,7 @@ void table_hold(struct table *table)
 	if (table->refs++)
 		return;
 	idle_remove(table);
-	mark(table, 1);
+	watch(table, true);
 }
 
 void table_release(struct table *table)
@@ -133,7 +134,7 @@ void table_release(struct table *table)
 	if (--table->refs)
 		return;
 	idle_append(table);
-	mark(table, 0);
+	watch(table, false);
 }
 
 /* --- pages to tables and back ------------------------------------------------------------- */
@@ -236,6 +237,8 @@ struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mwo
 	table->va = va;
 	table->refs = 0;
 	table->supervisor = false;
+	table->trusted = false;
+	table->spent = 0;
 	memset(page_of(table), 0, PAGE_SIZE);
 	fill(table, page_of(table));
 	map_pool(table, ENTRY_READ);

@@ -37,6 +37,8 @@ struct table {
 	uint8_t level, kind;
 	bool kernel;	 /* maps the guest's kernel half: always complete */
 	bool supervisor; /* top-level: has shown the kernel's pages in the applications' half */
+	bool trusted;	 /* the guest's is write-protected: no need to compare (protect.h) */
+	uint32_t spent;	 /* instructions, comparing what had not changed */
 	uint32_t refs;	 /* entries of other tables that point here, and loaded roots */
 	uint32_t next;	 /* in the hash chain, + 1 */
 	uint32_t idle_next, idle_previous; /* + 1: in the list of those without refs */

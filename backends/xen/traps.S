@@ -22,9 +22,6 @@
 #define SEGMENT(number)	vcpu + VCPU_SEGMENT + 4 * number(%rip)
 #define CS 1
 #define SS 2
-#define FRAME(number)	vcpu + VCPU_IRET_FRAME + 8 * (number)(%rip)
-
-#define HYPERCALL_IRET 23
 
 	.text
 /* Entries of the trap table, TRAP_ENTRY_BYTES each: eax says which it was. */
@@ -172,53 +169,5 @@ failsafe_entry:
 	leaq	16(%rsp), %rdi			# ds, es, fs, gs, then as above
 	andq	$-16, %rsp
 	call	trap_failsafe
-
-/* The last step to an application, in the place of vmm/rewrite/templates.S's: Xen leaves the
- * mode, the address space and the GS base of the guest's kernel at once, and opens
- * events if the frame's flags say so.
- * in: vcpu.iret_frame, all registers but rsp the application's; rsp and flags free.
- */
-	.globl	vmm_user_exit
-	.type	vmm_user_exit, @function
-vmm_user_exit:
-	movb	$1, VCPU(MASKED)		# an event now would find half of both
-	cmpb	$0, exit_work(%rip)
-	jne	exit_slow
-	movq	%rax, FRAME(-4)			# struct iret_context
-	movq	%r11, FRAME(-3)
-	movq	%rcx, FRAME(-2)
-	movq	$0, FRAME(-1)
-	leaq	FRAME(-4), %rsp
-	movl	$HYPERCALL_IRET, %eax
-	incq	hypercall_counts + 8 * HYPERCALL_IRET(%rip)
-	syscall
-	ud2
-	.size	vmm_user_exit, . - vmm_user_exit
-
-/* There is work that was put off until an application runs. Events are masked. */
-	.type	exit_slow, @function
-exit_slow:
-	leaq	vmm_stack_top(%rip), %rsp
-	pushq	%rax
-	pushq	%rcx
-	pushq	%rdx
-	pushq	%rsi
-	pushq	%rdi
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r11
-	call	exit_work_now			# void exit_work_now(void): exit_work is 0 then
-	popq	%r11
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rdi
-	popq	%rsi
-	popq	%rdx
-	popq	%rcx
-	popq	%rax
-	jmp	vmm_user_exit
-	.size	exit_slow, . - exit_slow
 
 	.section .note.GNU-stack, "", @progbits

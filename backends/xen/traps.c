@@ -41,7 +41,7 @@ static void page_fault(mword error)
 /* Whether syscall_entry may do what vmm_syscall() does, and the selectors. Looked at whenever C
  * has run: only it changes the registers in question. */
 uint8_t syscall_plain;
-uint32_t syscall_cs, syscall_ss;
+uint32_t syscall_cs, syscall_ss, user_cs, user_ss;
 
 #define SYSCALL_FLAGS_CLEARED                                                                      \
 	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_OF | \
@@ -54,6 +54,8 @@ void traps_look(void)
 	syscall_plain = cleared && vcpu.efer & EFER_SCE && !selectors_odd && !vcpu.iopl;
 	syscall_cs = vcpu.star >> 32 & 0xfffc;
 	syscall_ss = syscall_cs + 8;
+	user_ss = (uint16_t)(vcpu.star >> 48 | 3) + 8u;
+	user_cs = user_ss + 8;
 }
 
 /* vcpu has the guest's registers, but not yet those that it knows. */
@@ -63,6 +65,10 @@ volatile uint8_t in_trap;
  * application. */
 void trap_handle(unsigned vector, mword error, mword cs)
 {
+	if (vcpu.regs.rip == (mword)vmm_user_sysret)
+		vcpu.regs.rip = (mword)vmm_sysret;
+	if (vcpu.regs.rip == (mword)vmm_user_iret)
+		vcpu.regs.rip = (mword)vmm_iret;
 	if (!(cs & 3))
 		rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);
 	vcpu.in_vmm = 1;

@@ -100,6 +100,11 @@ void updates_page(mword va, uint64_t value)
 	count(STAT_BATCHES);
 }
 
+bool updates_any(void)
+{
+	return waiting;
+}
+
 bool updates_must(void)
 {
 	return need_flush;

@@ -24,6 +24,9 @@ void updates_do(void);
  * `va` gets `value`. Collected changes go first. */
 void updates_page(mword va, uint64_t value);
 
+/* Have changes been collected? */
+bool updates_any(void);
+
 /* Does a flush wait? Until it is done the guest may not go on. */
 bool updates_must(void);
 

@@ -416,6 +416,9 @@ leave_odd_loaded:
 leave_end:
 	.weak	vmm_user_exit
 	.set	vmm_user_exit, vmm_leave	# entry.h says why
+	.weak	vmm_user_sysret, vmm_user_iret
+	.set	vmm_user_sysret, vmm_sysret
+	.set	vmm_user_iret, vmm_iret
 vmm_stubs_end:
 
 /* --- the table of restart.c: struct restart ---------------------------------------

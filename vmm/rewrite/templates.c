@@ -214,12 +214,12 @@ static void thunk_general(struct code *code, const struct site *site)
 
 static void thunk_iret(struct code *code, const struct site *site)
 {
-	thunk_jump(code, site, site->insn.operand == 8 ? vmm_iret : vmm_jump_entry);
+	thunk_jump(code, site, site->insn.operand == 8 ? vmm_user_iret : vmm_jump_entry);
 }
 
 static void thunk_sysret(struct code *code, const struct site *site)
 {
-	thunk_jump(code, site, site->insn.operand == 8 ? vmm_sysret : vmm_jump_entry);
+	thunk_jump(code, site, site->insn.operand == 8 ? vmm_user_sysret : vmm_jump_entry);
 }
 
 /* swapgs: exchange the real GS base with the virtual CPU's. The stack may be the

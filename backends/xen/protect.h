@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*@233 Tables of the guest's that it cannot write without being seen
+ *
+ * Comparing a copied table with the guest's is cheap for what lives shortly: six instructions an
+ * entry at each CR3 load. For what stays as it is that adds up, so a level-1 table for which as
+ * much was spent as write protection costs (two hypercalls and a fault, 4000 instructions) is
+ * write-protected where the guest maps all its memory, and is not compared any more. The first
+ * write, annotated or not, faults, ends the protection, is done by the guest, and is found by
+ * comparing again. Whatever the guest does, it is never worse off by more than twice the better
+ * way.
+ *
+ * A frame is protected only if nothing else maps it writable: that is counted, for all frames.
+ */
+#ifndef AFTERBURN_BACKENDS_XEN_PROTECT_H
+#define AFTERBURN_BACKENDS_XEN_PROTECT_H
+
+#include "backends/xen/tables.h"
+
+void protect_start(void);
+
+/* An entry that maps frame `gfn` writable was made, or is gone. */
+void protect_writer(uint64_t gfn, bool more);
+
+/* `table`, a level-1 table, was compared with nothing changed, for so many instructions. */
+void protect_spent(struct table *table, unsigned instructions);
+
+/* Frame `gfn` is going to be written, or mapped writable. */
+void protect_end(uint64_t gfn);
+
+extern uint8_t *protect_marks; /* vmm_watched.marks */
+#define MARK_WATCHED   1
+#define MARK_PROTECTED 2
+
+static inline bool is_protected(uint64_t gfn)
+{
+	return protect_marks[gfn] & MARK_PROTECTED;
+}
+
+#endif
