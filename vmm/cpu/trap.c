@@ -267,8 +267,8 @@ static void fill_frame(const struct event *event, mword *frame)
 /* Below *rsp, which becomes the handler's. */
 static bool push_frame(const struct event *event, mword *rsp, struct event *nested)
 {
-	size_t size = (FRAME_WORDS - !event->has_error) * sizeof(mword);
 	mword apart[FRAME_WORDS], *frame, error;
+	size_t size = event->has_error ? sizeof(apart) : sizeof(apart) - sizeof(error);
 
 	*rsp = (*rsp & ~UINT64_C(15)) - size;
 	frame = tlb_find(*rsp, size, ACCESS_WRITE);
@@ -303,10 +303,8 @@ static bool deliver(const struct event *event, struct event *nested)
 	vcpu.regs.gpr[RSP] = rsp;
 	vcpu.regs.rip = handler->rip;
 	if (handler->outer) /* SS becomes null with the new CPL as RPL */
-		change_privilege(handler->cs & SELECTOR_RPL, handler->cs,
-				 handler->cs & SELECTOR_RPL);
-	else
-		change_privilege(vcpu.cpl, handler->cs, (uint16_t)vcpu.segment[SEG_SS]);
+		vcpu.segment[SEG_SS] = handler->cs & SELECTOR_RPL;
+	change_privilege(handler->cs & SELECTOR_RPL, handler->cs, (uint16_t)vcpu.segment[SEG_SS]);
 	flags_set(handler->interrupt ? flags & ~FLAG_IF : flags);
 	vcpu.halted = 0;
 	vcpu.shadow = 0;
