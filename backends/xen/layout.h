@@ -25,7 +25,9 @@
 #define LAYOUT_VMM     0xffffffff80100000
 #define LAYOUT_VMM_END 0xffffffff81000000
 
-#define LAYOUT_SLOT	  509 /* of the top-level table */
+#define LAYOUT_XEN	  256 /* slots of the top-level table: Xen's, */
+#define LAYOUT_XEN_END	  272
+#define LAYOUT_SLOT	  509 /* and the VMM's */
 #define LAYOUT_RAM	  0xfffffe8000000000
 #define LAYOUT_RAM_BYTES  0x4000000000
 #define LAYOUT_HEAP	  0xfffffec000000000

@@ -8,6 +8,7 @@
 #include "backends/xen/tables.h"
 #include "backends/xen/updates.h"
 #include "vmm/backend.h"
+#include "vmm/cpu/cpu.h"
 #include "vmm/frontend.h"
 #include "vmm/memory.h"
 #include "vmm/string.h"
@@ -82,10 +83,13 @@ static uint64_t guest_value(const struct table *table, unsigned index)
 
 /* --- what ours should be -------------------------------------------------------------------- */
 
+/* Address bits that the processor does not have: it takes no such entry. */
+#define RESERVED (PTE_ADDR & ~(BIT(PHYSICAL_BITS) - 1))
+
 /* Not accessed: the guest would miss the accessed bit. */
 static bool is_shown(uint64_t guest)
 {
-	return (guest & (PTE_P | PTE_A)) == (PTE_P | PTE_A);
+	return (guest & (PTE_P | PTE_A | RESERVED)) == (PTE_P | PTE_A);
 }
 
 /* 0: nothing. Depends on what is protected: after note_leaf(). */
@@ -148,12 +152,24 @@ static bool is_window(const struct table *parent, unsigned index)
 	return parent->kind == TABLE_WINDOW && parent->level == 3 && index == LAYOUT_WINDOW_L3;
 }
 
-/* Entries that are the VMM's alone. */
+/* Entries that are the VMM's alone, or Xen's. */
 static bool is_fixed(const struct table *table, unsigned index)
 {
 	if (table->level == TOP)
-		return index == LAYOUT_SLOT;
+		return index == LAYOUT_SLOT || (index >= LAYOUT_XEN && index < LAYOUT_XEN_END);
 	return table->kind == TABLE_WINDOW && table->level == 2 && index < LAYOUT_WINDOW_L2S;
+}
+
+/* Does an entry of the guest's lead anywhere? Not with reserved bits (SDM 3A figure 4-11), nor does
+ * a large page hide the VMM's image. */
+static bool leads(const struct table *parent, unsigned index, uint64_t guest)
+{
+	uint64_t reserved = RESERVED | (parent->level == TOP ? PTE_PS : 0);
+
+	if (is_large(parent, guest))
+		reserved |= (span(parent->level) - 1) & PTE_ADDR & ~BIT(12); /* PAT */
+	return guest & PTE_P && !(guest & reserved) &&
+	       !(is_large(parent, guest) && is_window(parent, index));
 }
 
 /* --- making tables ------------------------------------------------------------------------- */
@@ -246,12 +262,13 @@ static enum table_kind child_kind(const struct table *parent, unsigned index, ui
 	return is_window(parent, index) ? TABLE_WINDOW : TABLE_PLAIN;
 }
 
-/* Of a large page the first frame: below are PAT and reserved bits. */
+/* Of a large page the first frame: below is PAT. What is no memory is all alike. */
 static uint32_t child_gfn(const struct table *parent, uint64_t guest)
 {
 	uint64_t below = is_large(parent, guest) ? span(parent->level) - 1 : 0;
+	uint64_t gfn = (guest & PTE_ADDR & ~below) >> PAGE_SHIFT;
 
-	return guest ? (uint32_t)((guest & PTE_ADDR & ~below) >> PAGE_SHIFT) : NO_FRAME;
+	return gfn < machine_memory.guest_pages ? (uint32_t)gfn : NO_FRAME;
 }
 
 static uint64_t link_seen(const struct table *parent, uint64_t guest)
@@ -346,7 +363,7 @@ static struct table *connect_path(mword va)
 		unsigned index = index_of(va, table->level);
 		uint64_t guest = guest_value(table, index);
 
-		if (!(guest & PTE_P) || is_fixed(table, index))
+		if (!leads(table, index, guest) || is_fixed(table, index))
 			return NULL;
 		if (table->level == TOP && top < USER_SLOTS && guest & PTE_U)
 			connect(current.user, top, guest, va);
@@ -425,7 +442,7 @@ static void complete(struct table *table, unsigned first)
 		uint64_t guest = guest_value(table, i);
 		struct table *child;
 
-		if (!(guest & PTE_P) || is_large(table, guest) || is_fixed(table, i) ||
+		if (!leads(table, i, guest) || is_large(table, guest) || is_fixed(table, i) ||
 		    (table->level == TOP && is_empty(guest)))
 			continue;
 		child = connect(table, i, guest, address_of(table, i));
@@ -443,6 +460,9 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 
 	if (!table)
 		die("the guest touches the VMM's part of the address space", "address", va.v);
+	if (vcpu.cpl == 3 && !user)
+		die("an application has a page in the kernel's half: not modelled", "address",
+		    va.v);
 	guest = guest_value(table, index);
 	if (write && (guest & PTE_ADDR) >> PAGE_SHIFT >= machine_memory.guest_pages)
 		die("write to physical memory that does not exist", "address",
@@ -506,7 +526,7 @@ static void compare_link(struct table *table, unsigned index)
 		compare(child);
 		return;
 	}
-	if (guest & PTE_P && is_kernel(va))
+	if (leads(table, index, guest) && is_kernel(va))
 		connect(table, index, guest, va);
 	else
 		cut(table, index);
@@ -587,7 +607,7 @@ static void compare_kernel_top(const struct table *before)
 
 			if (is_linked(top, index, guest))
 				continue;
-			if (guest & PTE_P)
+			if (leads(top, index, guest))
 				connect(top, index, guest, address_of(top, index));
 			else if (top->seen[index])
 				cut(top, index);

@@ -30,19 +30,30 @@ static uint64_t new_frame(void)
 
 uint64_t memory_frame_of(const void *image)
 {
-	static uint64_t open_bus;
-
 	(void)image; /* one page is asked for */
-	open_bus = open_bus ? open_bus : new_frame();
-	return open_bus;
+	return new_frame();
 }
+
+static void *heap[4096];
+static unsigned heap_count;
 
 void *heap_take(uint64_t bytes)
 {
 	void *taken = aligned_alloc(64, (bytes + 63) & ~UINT64_C(63));
 
+	assert_true(heap_count < sizeof(heap) / sizeof(heap[0]));
+	heap[heap_count++] = taken;
 	memset(taken, 0, bytes);
 	return taken;
+}
+
+/* Of an earlier domain, when many begin in one process. */
+static void forget(void)
+{
+	while (heap_count)
+		free(heap[--heap_count]);
+	memset(m2p, 0, sizeof(m2p));
+	next_frame = fake_spare_count = 0;
 }
 
 /* --- the VMM's own tables ------------------------------------------------------------------- */
@@ -101,6 +112,7 @@ static void make_tables(uint64_t pages)
 void fake_guest_start(uint64_t pool_pages)
 {
 	fake_xen_start();
+	forget();
 	for (unsigned i = 0; i < GUEST_PAGES; i++) {
 		p2m[i] = new_frame();
 		m2p[p2m[i]] = i + 1;

@@ -103,6 +103,19 @@ static void the_vmm_stays(void **state)
 	}
 }
 
+static void large_pages_do_not_hide_it(void **state)
+{
+	(void)state;
+	guest_maps(IMAGE, fake_frame(1), USED | WRITE);
+	assert_true(fake_touch(IMAGE, ACCESS_WRITE));
+	*fake_entry(IMAGE, 30) = USED | WRITE | PTE_PS; /* 1 GiB, around the VMM */
+	flush_all(true);
+	fake_load(vcpu.cr3);
+	fake_resume(0);
+	assert_vmm_is_there();
+	assert_nothing(IMAGE);
+}
+
 /* Nor does anything that the guest has there, on any level, get into its way. */
 static void the_guest_cannot_reach_it(void **state)
 {
@@ -121,22 +134,28 @@ static void the_guest_cannot_reach_it(void **state)
 	assert_vmm_is_there();
 }
 
-static void touch_the_vmm(void)
+static void touch_other(mword va)
 {
 	struct translation translation;
 	mword error;
 
-	guest_maps(LAYOUT_POOL | 0xffff800000000000, fake_frame(1), USED);
-	assert_true(mmu_translate(gva(LAYOUT_POOL | 0xffff800000000000), ACCESS_READ, &translation,
-				  &error));
-	assert_ends(shadow_fill(gva(LAYOUT_POOL | 0xffff800000000000), &translation, false),
+	guest_maps(va, fake_frame(1), USED);
+	assert_true(mmu_translate(gva(va), ACCESS_READ, &translation, &error));
+	assert_ends(shadow_fill(gva(va), &translation, false),
 		    "the VMM's part of the address space");
+	fake_load(vcpu.cr3);
+	fake_resume(0);
 }
 
-static void using_its_part_is_an_end(void **state)
+/* Nor Xen's own slots: it would refuse the entry. */
+static void using_other_parts_is_an_end(void **state)
 {
 	(void)state;
-	touch_the_vmm();
+	touch_other(LAYOUT_POOL | 0xffff800000000000);
+	touch_other(LAYOUT_VMM);
+	touch_other(0xffff800000000000);
+	touch_other(0xffff87fffffff000);
+	assert_vmm_is_there();
 }
 
 static void applications_have_no_kernel(void **state)
@@ -150,6 +169,7 @@ static void applications_have_no_kernel(void **state)
 	assert_sees(USER, true, fake_frame(1));
 	assert_sees(USER, false, fake_frame(1));
 	assert_vmm_is_there();
+	assert_ends(fake_touch(KERNEL, ACCESS_USER), "a page in the kernel's half: not modelled");
 }
 
 /* --- rights -------------------------------------------------------------------------------------
@@ -311,8 +331,37 @@ static void huge_pages_are_split_twice(void **state)
 	assert_int_equal(fake_guest_frame(fake_sees(va + 300 * BLOCK, true).mfn), UINT64_MAX);
 }
 
-/* --- when
- * ------------------------------------------------------------------------------------------ */
+/* The processor would refuse such entries: so do we, wherever they point. */
+static void reserved_bits_show_nothing(void **state)
+{
+	mword va = KERNEL + 16 * BLOCK;
+
+	(void)state;
+	guest_maps(va, fake_frame(0), USED | WRITE);
+	guest_maps(va + PAGE_SIZE, fake_frame(1) | BIT(46), USED | WRITE);
+	assert_true(fake_touch(va, ACCESS_WRITE));
+	assert_nothing(va + PAGE_SIZE);
+	for (unsigned shift = 21; shift <= 39; shift += 9) {
+		uint64_t *entry = fake_entry(va, shift), kept = *entry;
+
+		*entry |= BIT(44); /* beyond 32 bits of frame number */
+		flush_all(true);
+		assert_nothing(va);
+		*entry = kept | BIT(50);
+		flush_all(true);
+		assert_nothing(va);
+		assert_false(fake_touch(va, ACCESS_READ));
+		*entry = kept;
+		flush_all(true);
+		assert_true(fake_touch(va, ACCESS_READ));
+	}
+	*fake_entry(va, 21) = BLOCK | BIT(13) | USED | PTE_PS;
+	flush_all(true);
+	assert_nothing(va);
+	assert_vmm_is_there();
+}
+
+/* --- when ----------------------------------------------------------------------------------- */
 
 static void annotated_writes_save_faults(void **state)
 {
@@ -634,8 +683,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_vmm_stays, setup),
+		cmocka_unit_test_setup(large_pages_do_not_hide_it, setup),
 		cmocka_unit_test_setup(the_guest_cannot_reach_it, setup),
-		cmocka_unit_test_setup(using_its_part_is_an_end, setup),
+		cmocka_unit_test_setup(using_other_parts_is_an_end, setup),
 		cmocka_unit_test_setup(applications_have_no_kernel, setup),
 		cmocka_unit_test_setup(rights_are_the_leafs, setup),
 		cmocka_unit_test_setup(writing_makes_dirty_first, setup),
@@ -645,6 +695,7 @@ int main(void)
 		cmocka_unit_test_setup(pieces_are_shared, setup),
 		cmocka_unit_test_setup(large_pages_have_a_cache_type, setup),
 		cmocka_unit_test_setup(huge_pages_are_split_twice, setup),
+		cmocka_unit_test_setup(reserved_bits_show_nothing, setup),
 		cmocka_unit_test_setup(annotated_writes_save_faults, setup),
 		cmocka_unit_test_setup(a_batch_of_writes_is_one_hypercall, setup),
 		cmocka_unit_test_setup(tables_that_nothing_shows_cost_nothing, setup),
