@@ -33,7 +33,8 @@ void backend_load_root(gpa_t root);
 void backend_before_store(gpa_t address, size_t length);
 
 /* The guest has written the page-table entry at `entry`, which is `value` now, by an instruction
- * of a class that backend_wants() (of PTE_WRITE, only present entries: vmm_watched). */
+ * of a class that backend_wants() (of PTE_WRITE, only present entries: vmm_watched). The guest
+ * may go on without backend_before_resume(). */
 void backend_table_written(gpa_t entry, uint64_t value);
 
 /* --- code --------------------------------------------------------------------- */

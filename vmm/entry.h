@@ -47,8 +47,9 @@ extern const char vmm_sti[], vmm_pushf[], vmm_popf[];
 extern const char vmm_iret[], vmm_sysret[], vmm_table_store[];
 extern const char vmm_user_iret[], vmm_user_sysret[];
 
-/* The end of the VMM's stack, 16-byte aligned; the back-end has it. */
+/* The end of the VMM's stack, 16-byte aligned; the back-end has it. vmm_stack: its address. */
 extern char vmm_stack_top[];
+extern char *const vmm_stack;
 
 extern unsigned char vmm_thunks[VMM_THUNK_BYTES];
 

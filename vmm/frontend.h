@@ -74,6 +74,10 @@ extern struct watched {
 	const uint8_t *marks;
 } vmm_watched;
 
+/* A stub's call: the guest has stored to the page-table entry at `entry`. Its registers are
+ * where they were; nothing but the back-end's tables may change. */
+void vmm_table_stored(gpa_t entry);
+
 /* What was added to the guest's layout constants, by AB_LAYOUT_*: for modules, whose
  * constants are moved when the guest loads them. Set by the back-end. */
 extern int64_t vmm_layout_delta[];

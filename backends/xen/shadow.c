@@ -24,7 +24,6 @@ struct space {
 
 static struct space current; /* what the guest loaded */
 static struct space loaded;  /* what Xen knows */
-static bool kernel_waits;    /* a change that waits is of the kernel's half */
 uint8_t exit_work;	     /* traps.S: something to do before an application runs */
 
 /* What is read of physical memory that is not there. */
@@ -669,8 +668,9 @@ static void written(struct table *table, unsigned index, uint64_t value)
 		return;
 	count(STAT_WRITES_SHOWN);
 	set_leaf(table, index, value);
-	kernel_waits |= table->kernel;
 	exit_work = 1;
+	if (table->kernel)
+		updates_do(); /* its next stack may be there */
 }
 
 void backend_table_written(gpa_t entry, uint64_t value)
@@ -736,17 +736,14 @@ void exit_work_now(void)
 		backend_fatal("application runs in an address space with supervisor pages below "
 			      "the kernel's half: not modelled");
 	updates_do();
-	kernel_waits = false;
 	exit_work = 0;
 }
 
 void shadow_enter(void)
 {
 	applications_ran |= vcpu.cpl == 3;
-	if (updates_must() || kernel_waits || loaded.kernel != current.kernel) {
+	if (updates_must() || loaded.kernel != current.kernel)
 		updates_do();
-		kernel_waits = false;
-	}
 	if (loaded.kernel != current.kernel)
 		load_space();
 }

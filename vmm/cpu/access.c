@@ -5,6 +5,7 @@
  */
 #include "vmm/backend.h"
 #include "vmm/cpu/cpu.h"
+#include "vmm/frontend.h"
 #include "vmm/memory.h"
 
 static bool is_table_write(uint16_t class)
@@ -39,6 +40,14 @@ static bool write(const struct insn *insn, mword va, mword value)
 	if (entry)
 		backend_table_written(memory_address(entry), *entry);
 	return true;
+}
+
+void vmm_table_stored(gpa_t entry)
+{
+	const uint64_t *value = memory_at(entry, PTE_BYTES);
+
+	if (value && entry.v % PTE_BYTES == 0)
+		backend_table_written(entry, *value);
 }
 
 bool emulate_store(const struct insn *insn, mword next)

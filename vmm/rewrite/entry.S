@@ -84,7 +84,7 @@ vmm_jump_entry:
  * rbx = the same and r12 = the guest's rsp if the site called, else rbx = 0
  */
 enter:
-	movq	stack_top(%rip), %rsp
+	movq	vmm_stack(%rip), %rsp
 	pushfq
 	popq	%rax
 	orl	$FLAG_IF, %eax
@@ -122,7 +122,7 @@ enter:
 	.type	vmm_resume, @function
 vmm_resume:
 	movb	$1, VCPU(IN_VMM)
-	movq	stack_top(%rip), %rsp
+	movq	vmm_stack(%rip), %rsp
 	pushq	$2
 	popfq
 	xorl	%ebx, %ebx			# no call to return from
@@ -197,7 +197,8 @@ vmm_resume_end:
 /* The back-end may have its stack anywhere in the address space. */
 	.section .data.rel.ro, "aw", @progbits
 	.balign	8
-stack_top:
+	.globl	vmm_stack
+vmm_stack:
 	.quad	vmm_stack_top
 
 	.section .note.GNU-stack, "", @progbits

@@ -331,7 +331,8 @@ sysret_end:
 
 /* A page-table entry at rcx has become present. Reported only if its table is one that the
  * back-end watches (vmm_watched): a table that no processor walks yet, a new
- * process's, costs a dozen instructions an entry.
+ * process's, costs a dozen instructions an entry. Where the address says all, C is called
+ * without giving it the guest's registers; else it is emulated like any other site.
  * in: rcx = its address, rcx in scratch[1], scratch[3]. clobbers: flags
  */
 	.globl	vmm_table_store
@@ -340,16 +341,46 @@ vmm_table_store:
 	movq	%rax, SCRATCH(0)
 table_store_saved:
 	subq	vmm_watched + WATCHED_DIRECT_MAP(%rip), %rcx
-	shrq	$12, %rcx
-	cmpq	vmm_watched + WATCHED_FRAMES(%rip), %rcx
-	jae	1f
-	movq	vmm_watched + WATCHED_MARKS(%rip), %rax
-	cmpb	$0, (%rax, %rcx)
+	movq	%rcx, %rax
+	shrq	$12, %rax
+	cmpq	vmm_watched + WATCHED_FRAMES(%rip), %rax
+	jae	2f
+	addq	vmm_watched + WATCHED_MARKS(%rip), %rax
+	cmpb	$0, (%rax)
 	jne	1f
 	movq	SCRATCH(1), %rcx
 	movq	SCRATCH(0), %rax
 	jmp	*SCRATCH(3)
-1:	movq	SCRATCH(1), %rcx
+1:	movb	$1, VCPU(IN_VMM)
+	movq	%rsp, SCRATCH(2)
+	movq	vmm_stack(%rip), %rsp
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	leaq	-8(%rsp), %rsp			# the ABI's alignment
+	movq	%rcx, %rdi
+	cld
+	call	vmm_table_stored		# void vmm_table_stored(gpa_t entry)
+	leaq	8(%rsp), %rsp
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rdx
+	movq	SCRATCH(2), %rsp
+	movb	$0, VCPU(IN_VMM)
+	cmpb	$0, VCPU(PENDING)		# marked, perhaps, while in_vmm kept it from more
+	jne	2f
+	movq	SCRATCH(1), %rcx
+	movq	SCRATCH(0), %rax
+	jmp	*SCRATCH(3)
+2:	movq	SCRATCH(1), %rcx
 	movq	SCRATCH(0), %rax
 	jmp	vmm_jump_entry
 table_store_end:

@@ -23,10 +23,21 @@ mword site_gs_base;
 void (*site_action)(void);
 void (*resume_action)(void);
 bool wanted;
+unsigned stored_calls;
+gpa_t stored_entry;
+void (*stored_action)(void);
 bool keeps_bases;
 extern const bool backend_keeps_bases __attribute__((alias("keeps_bases")));
 
 /* --- doubles -------------------------------------------------------------------- */
+
+void vmm_table_stored(gpa_t entry)
+{
+	stored_calls++;
+	stored_entry = entry;
+	if (stored_action)
+		stored_action();
+}
 
 void vmm_site(mword next)
 {
@@ -150,6 +161,8 @@ int machine_reset(void **state)
 	site_next = 0;
 	site_action = resume_action = NULL;
 	wanted = keeps_bases = false;
+	stored_calls = 0;
+	stored_action = NULL;
 	return 0;
 }
 

@@ -51,6 +51,11 @@ extern mword site_gs_base;
 extern void (*site_action)(void);
 extern void (*resume_action)(void);
 
+/* vmm_table_stored(): how often, with what, and what it does then. */
+extern unsigned stored_calls;
+extern gpa_t stored_entry;
+extern void (*stored_action)(void);
+
 extern bool wanted;		    /* backend_wants() */
 extern bool keeps_bases;	    /* backend_keeps_bases */
 extern struct code_view plain_view; /* addresses are the process's own */

@@ -73,11 +73,69 @@ static void test_not_watched(void **state)
 	marks[1] = marks[3] = 0;
 }
 
+static void check_stored(unsigned calls)
+{
+	assert_int_equal(stored_calls, calls);
+	if (calls)
+		assert_int_equal(stored_entry.v, (uint8_t *)entry - (uint8_t *)tables);
+}
+
 static void test_watched(void **state)
 {
 	(void)state;
 	marks[2] = 1;
-	expect_calls(0x1067, 1);
+	for (unsigned i = 0; i < STORES; i++) {
+		place(i, 0x1067);
+		machine_run();
+		check(i, 0x1067, 0);
+		check_stored(1);
+	}
+	marks[2] = 0;
+}
+
+/* Registers that C may change. */
+static void change_registers(void)
+{
+	__asm__ volatile("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx; xor %%esi, %%esi;"
+			 "xor %%edi, %%edi; xor %%r8d, %%r8d; xor %%r9d, %%r9d; xor %%r10d, %%r10d;"
+			 "xor %%r11d, %%r11d"
+			 :
+			 :
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11");
+}
+
+static void test_registers(void **state)
+{
+	(void)state;
+	marks[2] = 1;
+	for (unsigned i = 0; i < STORES; i++) {
+		place(i, 0x1067);
+		stored_action = change_registers;
+		machine_run();
+		check(i, 0x1067, 0);
+		check_stored(1);
+		assert_int_equal(vcpu.in_vmm, 0);
+	}
+	marks[2] = 0;
+}
+
+/* An event came meanwhile: the general way looks at it. */
+static void mark_pending(void)
+{
+	vcpu.pending = 1;
+}
+
+static void test_pending(void **state)
+{
+	(void)state;
+	marks[2] = 1;
+	for (unsigned i = 0; i < STORES; i++) {
+		place(i, 0x1067);
+		stored_action = mark_pending;
+		machine_run();
+		check(i, 0x1067, 1);
+		check_stored(1);
+	}
 	marks[2] = 0;
 }
 
@@ -157,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup(test_absent, machine_reset),
 		cmocka_unit_test_setup(test_not_watched, machine_reset),
 		cmocka_unit_test_setup(test_watched, machine_reset),
+		cmocka_unit_test_setup(test_registers, machine_reset),
+		cmocka_unit_test_setup(test_pending, machine_reset),
 		cmocka_unit_test_setup(test_elsewhere, machine_reset),
 		cmocka_unit_test_setup(test_interrupted, machine_reset),
 		cmocka_unit_test_setup(test_called, machine_reset),
