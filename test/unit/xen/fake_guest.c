@@ -19,6 +19,7 @@ struct machine_memory machine_memory;
 struct watched vmm_watched;
 uint64_t fake_spare[256];
 unsigned fake_spare_count;
+void (*fake_on_store)(uint64_t physical);
 static uint64_t next_table, next_frame;
 static uint64_t p2m[GUEST_PAGES], pool[4096];
 static uint64_t m2p[FRAMES]; /* + 1 */
@@ -149,6 +150,8 @@ uint64_t fake_new_table(void)
 	else
 		next_table += PAGE_SIZE;
 	assert_true(table < GUEST_FRAMES);
+	if (fake_on_store)
+		fake_on_store(table);
 	memset(fake_ram + table, 0, PAGE_SIZE);
 	return table;
 }
@@ -165,8 +168,13 @@ uint64_t *fake_entry_in(uint64_t root, mword va, unsigned shift)
 	for (unsigned level = 39; level > shift; level -= 9) {
 		uint64_t *entry = fake_word(table + (va >> level & 511) * 8);
 
-		if (!*entry)
-			*entry = fake_new_table() | PTE_P | PTE_W | PTE_U;
+		if (!*entry) {
+			uint64_t new = fake_new_table();
+
+			if (fake_on_store)
+				fake_on_store((uint64_t)((uint8_t *)entry - fake_ram));
+			*entry = new | PTE_P | PTE_W | PTE_U;
+		}
 		table = *entry & PTE_ADDR;
 	}
 	return fake_word(table + (va >> shift & 511) * 8);

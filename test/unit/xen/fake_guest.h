@@ -25,6 +25,8 @@ uint64_t fake_new_table(void);
 void fake_free_table(uint64_t table);
 extern uint64_t fake_spare[256]; /* those that were given back */
 extern unsigned fake_spare_count;
+/* Called before the guest's kernel writes to a table, here and in tests; NULL: nothing. */
+extern void (*fake_on_store)(uint64_t physical);
 /* The entry of `va` in the table whose entries span 2^shift bytes, below the top-level table
  * at `root`; tables above it are made. */
 uint64_t *fake_entry_in(uint64_t root, mword va, unsigned shift);

@@ -3,6 +3,7 @@
  * after each step nothing is shown to it that its tables do not allow, and whatever they allow it
  * can have.
  */
+#include "backends/xen/protect.h"
 #include "backends/xen/stats.h"
 #include "test/unit/xen/fake_shadow.h"
 #include "vmm/backend.h"
@@ -15,6 +16,7 @@
 
 #include <cmocka.h>
 
+#define DIRECT UINT64_C(0xffff888080000000) /* all memory, by large pages */
 #define ROOTS  3
 #define PLACES 128
 #define STEPS  30000
@@ -51,9 +53,9 @@ static unsigned some(unsigned most)
 
 static uint64_t any_frame(void)
 {
-	unsigned n = some(GUEST_PAGES - GUEST_FRAMES / 4096 + 4);
-
-	return fake_frame(n); /* a few are no memory */
+	if (some(64) == 0) /* a table, mapped once more */
+		return GUEST_TABLES + some(128) * PAGE_SIZE;
+	return fake_frame(some(GUEST_PAGES - GUEST_FRAMES / 4096 + 4)); /* a few are no memory */
 }
 
 /* --- the architecture's rules --------------------------------------------------------------------
@@ -97,8 +99,15 @@ static void load(unsigned root)
 /* --- what the guest does -----------------------------------------------------------------------
  */
 
+/* By its map of all memory, which the VMM may have write-protected. */
+static void store(uint64_t physical)
+{
+	assert_true(fake_touch(DIRECT + physical, ACCESS_WRITE));
+}
+
 static void set(uint64_t *entry, uint64_t value)
 {
+	store((uint64_t)((uint8_t *)entry - fake_ram));
 	if (rand() % 2)
 		fake_write(entry, value);
 	else
@@ -139,6 +148,7 @@ static void scribble(void)
 	if (!fake_spare_count)
 		return;
 	table = fake_spare[some(fake_spare_count)];
+	store(table);
 	for (unsigned i = 0; i < 512; i++)
 		fake_word(table)[i] = any_frame() | some(256) | PTE_U;
 }
@@ -174,7 +184,7 @@ static void change_link(unsigned n, unsigned shift)
 	if (rand() % 3 == 0)
 		set(entry, 0);
 	else if (shift == 21 && rand() % 2)
-		set(entry, (1 + some(3)) * BLOCK | USED | PTE_PS | (rand() % 2 ? WRITE : PTE_W) |
+		set(entry, some(4) * BLOCK | USED | PTE_PS | (rand() % 2 ? WRITE : PTE_W) |
 				   (user ? PTE_U : 0));
 	else
 		set(entry, (shift == 21 ? filled_table(user) : fake_new_table()) | TABLE);
@@ -243,6 +253,8 @@ static void check(unsigned n, bool user)
 		fail_msg("%#lx shows %#lx instead of %#lx", place(n), at, t.address.v);
 	if (at == UINT64_MAX && (page.writable || t.address.v < guest_memory.size))
 		fail_msg("%#lx shows no memory", place(n));
+	if (page.writable && at != UINT64_MAX && is_protected(at >> PAGE_SHIFT))
+		fail_msg("%#lx: a protected table is mapped writable", place(n));
 	if ((page.writable && !(t.writable && t.dirty)) || (page.executable && !t.executable) ||
 	    (user && (!t.user || is_kernels(n))) || !(t.entry & PTE_A))
 		fail_msg("%#lx: too many rights, entry %#lx", place(n), t.entry);
@@ -266,6 +278,9 @@ static void check_all(void)
 static void start(uint64_t pool)
 {
 	fake_shadow_start(pool);
+	for (unsigned i = 0; i < 4; i++)
+		*fake_entry(DIRECT + i * BLOCK, 21) = i * BLOCK | USED | WRITE | PTE_PS;
+	fake_on_store = store;
 	for (unsigned i = 0; i < ROOTS; i++) {
 		roots[i] = i ? fake_new_table() : vcpu.cr3;
 		for (unsigned n = 0; n < PLACES; n++)
@@ -278,6 +293,16 @@ static void start(uint64_t pool)
 			     i++)
 				*fake_word(roots[i] + (place(n) >> 39 & 511) * 8) =
 					*fake_entry_in(roots[0], place(n), 39);
+}
+
+/* The guest runs and leaves its tables alone: they are worth protecting. */
+static void be_calm(void)
+{
+	for (unsigned i = 0; i < 40; i++)
+		if (rand() % 2)
+			flush_all(true);
+		else
+			load(some(ROOTS));
 }
 
 static void any_order(uint64_t pool, unsigned seed)
@@ -301,9 +326,13 @@ static void any_order(uint64_t pool, unsigned seed)
 			scribble();
 		else if (what < 31)
 			load(some(ROOTS));
+		if (step % 256 == 0)
+			be_calm();
 		check_all();
 	}
 	assert_vmm_is_there();
+	assert_true(stats[STAT_PROTECTED] > 0);
+	assert_true(stats[STAT_TRAPPED_WRITES] > 0);
 }
 
 static void there_is_room(void **state)
@@ -316,7 +345,7 @@ static void there_is_room(void **state)
 static void there_is_none(void **state)
 {
 	(void)state;
-	any_order(96, 2);
+	any_order(128, 2);
 	assert_true(stats[STAT_TABLES_DROPPED] > 0);
 }
 
