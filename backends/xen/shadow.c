@@ -709,6 +709,7 @@ void backend_load_root(gpa_t root)
 		return;
 	show_stacks();
 	complete(current.kernel, USER_SLOTS);
+	updates_do(); /* shadow_enter() may find this space loaded, and nothing that must be done */
 }
 
 static void load_space(void)

@@ -19,7 +19,8 @@
 struct fake_log fake_log;
 struct fake_domain fake_domain;
 struct fake_console fake_console;
-void (*fake_on_yield)(void), (*fake_on_block)(void), (*fake_on_root)(void);
+void (*fake_on_yield)(void), (*fake_on_block)(void), (*fake_on_root)(void),
+	(*fake_on_shutdown)(void);
 
 uint64_t hypercall_counts[64], stats[STAT_COUNT];
 
@@ -50,7 +51,7 @@ void fake_xen_start(void)
 	memset(&fake_console, 0, sizeof(fake_console));
 	memset(&refusal, 0, sizeof(refusal));
 	memset(stats, 0, sizeof(stats));
-	fake_on_yield = fake_on_block = fake_on_root = NULL;
+	fake_on_yield = fake_on_block = fake_on_root = fake_on_shutdown = NULL;
 }
 
 /* --- the domain's addresses are not the test's -------------------------------------------- */
@@ -256,7 +257,7 @@ static long event_channel_op(int command, void *argument)
 	return 0;
 }
 
-static long sched_op(int command)
+static long sched_op(int command, const void *argument)
 {
 	if (command == SCHEDOP_yield) {
 		fake_log.yields++;
@@ -264,6 +265,9 @@ static long sched_op(int command)
 	} else if (command == SCHEDOP_block) {
 		fake_log.blocks++;
 		happen(fake_on_block);
+	} else if (command == SCHEDOP_shutdown) {
+		fake_domain.reason = ((const struct sched_shutdown *)argument)->reason;
+		happen(fake_on_shutdown);
 	} else {
 		return -ENOSYS;
 	}
@@ -333,7 +337,7 @@ static long answer(unsigned number, mword a, mword b, mword c)
 	case __HYPERVISOR_mmuext_op:
 		return mmuext_op((const struct mmuext_op *)a, (unsigned)b, (unsigned *)c);
 	case __HYPERVISOR_sched_op:
-		return sched_op((int)a);
+		return sched_op((int)a, (const void *)b);
 	case __HYPERVISOR_callback_op:
 		return callback_op((int)a, (const struct callback_register *)b);
 	case __HYPERVISOR_event_channel_op:

@@ -33,6 +33,7 @@ extern struct fake_log {
 extern struct fake_domain {
 	uint64_t root, user_root; /* frames; 0: none */
 	uint64_t deadline;
+	unsigned reason; /* of its shutdown */
 	uint64_t bases[4];
 	unsigned stopped_timer;
 	unsigned port_of[NR_VIRQS]; /* bound: not 0 */
@@ -46,7 +47,8 @@ extern struct fake_domain {
 void fake_refuse(unsigned number, long result, unsigned done);
 
 /* What happens meanwhile; NULL: nothing. */
-extern void (*fake_on_yield)(void), (*fake_on_block)(void), (*fake_on_root)(void);
+extern void (*fake_on_yield)(void), (*fake_on_block)(void), (*fake_on_root)(void),
+	(*fake_on_shutdown)(void);
 extern struct fake_console {
 	size_t written;
 	char text[8192];

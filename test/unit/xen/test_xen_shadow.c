@@ -534,6 +534,33 @@ static void the_kernel_is_in_all_spaces(void **state)
 	assert_false(fake_sees(KERNEL, false).writable);
 }
 
+/* Xen writes an exception's frame to the kernel's stack: that cannot fault. */
+static void stacks_are_there_before_they_are_used(void **state)
+{
+	mword low = 2 * BLOCK; /* where the image lies, and its first stacks */
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		*fake_entry(IMAGE + i * BLOCK, 21) = (low + i * BLOCK) | PTE_P | PTE_W | PTE_PS;
+		*fake_entry(low + i * BLOCK, 21) = (low + i * BLOCK) | PTE_P | PTE_W | PTE_PS;
+	}
+	guest_maps(KERNEL, fake_frame(1), USED | WRITE);
+	shadow_stacks(gpa(low + PAGE_SIZE), gpa(low + 2 * BLOCK), IMAGE + PAGE_SIZE);
+	fake_load(vcpu.cr3);
+	fake_resume(0);
+	for (unsigned i = 0; i < 2 * BLOCK / PAGE_SIZE; i += 31) {
+		assert_sees(IMAGE + i * PAGE_SIZE, false, low + i * PAGE_SIZE);
+		assert_true(fake_sees(IMAGE + i * PAGE_SIZE, false).writable);
+		assert_true(fake_sees(low + i * PAGE_SIZE, false).writable);
+	}
+	assert_true(fake_sees(KERNEL, false).writable); /* all that is mapped by pages */
+	fake_load(fake_new_table());
+	*fake_word(vcpu.cr3 + 511 * 8) = fake_word(GUEST_TABLES)[511];
+	fake_load(vcpu.cr3);
+	fake_resume(0);
+	assert_true(fake_sees(IMAGE, false).writable); /* in each space, until one has run */
+}
+
 /* A page table's frame becomes a page, then another level's table. */
 static void frames_change_their_use(void **state)
 {
@@ -705,6 +732,7 @@ int main(void)
 		cmocka_unit_test_setup(spaces_are_kept, setup),
 		cmocka_unit_test_setup(the_same_space_again, setup),
 		cmocka_unit_test_setup(the_kernel_is_in_all_spaces, setup),
+		cmocka_unit_test_setup(stacks_are_there_before_they_are_used, setup),
 		cmocka_unit_test_setup(frames_change_their_use, setup),
 		cmocka_unit_test(old_spaces_make_room),
 		cmocka_unit_test_setup(supervisor_pages_below, setup),
