@@ -5,8 +5,8 @@
  * events if the frame's flags say so (HYPERVISOR_iret, struct iret_context). Whatever is in
  * the frame, an application it stays.
  *
- * The guest's sysret and iret come here first: what is common takes a third of the instructions of the
- * general stubs, because Xen checks what they check. Interrupted at the first instruction,
+ * The guest's sysret and iret come here first: what is common takes a third of the instructions
+ * of the general stubs, because Xen checks what they check. Interrupted at the first instruction,
  * the guest is put to the general stub's (traps.c); behind it events are masked.
  */
 #include "backends/xen/layout.h"

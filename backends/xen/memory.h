@@ -2,14 +2,15 @@
 /*@211 Which machine frames the domain has, and what they are used for
  *
  * Xen gives a domain frames anywhere in the machine's memory, and a list of them in
- * start_info. Most become guest-physical memory, through our own table (gfn to mfn); some are the
- * VMM's:
+ * start_info. Most become guest-physical memory, through our own table (gfn to mfn); some are
+ * the VMM's. In the order of Xen's list:
  *
- *   pfn (in Xen's list)    0 .. 1 MiB              guest-physical 0 on
- *                          the VMM's image         stays the VMM's
- *                          payload                 guest memory, above the guest's kernel, once it
- * is loaded Xen's boot tables       lost all else                guest memory the last ones the
- * VMM's: tables, pool of page tables
+ *   the first 1 MiB         guest-physical 0 on
+ *   the VMM's image         stays the VMM's
+ *   the payload             guest memory above the guest's kernel, once that is loaded
+ *   Xen's boot tables       lost
+ *   all else                guest memory
+ *   the last ones           the VMM's: tables about memory, pool of page tables
  *
  * The payload is not copied out of the way: guest-physical addresses are given such that
  * neither kernel nor initial RAM disk is loaded where it lies.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*@233 Tables of the guest's that it cannot write without being seen
  *
- * Comparing a copied table with the guest's is cheap for what lives shortly: six instructions an
- * entry at each CR3 load. For what stays as it is that adds up, so a level-1 table for which as
+ * Comparing a copied table with the guest's is cheap for what lives shortly: some ten instructions
+ * an entry at each CR3 load. For what stays as it is that adds up, so a level-1 table for which as
  * much was spent as write protection costs (two hypercalls and a fault, 4000 instructions) is
  * write-protected where the guest maps all its memory, and is not compared any more. The first
  * write, annotated or not, faults, ends the protection, is done by the guest, and is found by

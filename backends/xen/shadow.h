@@ -10,7 +10,7 @@
  *  - An entry that becomes present by an annotated write is copied with the next batch,
  *    which saves the fault. One without annotation is copied when it is touched.
  *  - Rights that are taken away stay until the guest says invlpg or loads CR3: then all
- *    that the address space shows is compared with the guest's tables, four instructions
+ *    that the address space shows is compared with the guest's tables, some ten instructions
  *    an entry, and a burst of changes (fork, munmap, exec) costs one batch.
  *  - A guest's table that no loaded address space shows is written without any work of ours: the
  *    disconnection of the paper's 2.4.3 is the normal state, and connecting is what faults do.

@@ -7,8 +7,8 @@
  *
  *      rcx  r11  [error code]  rip  cs  rflags  rsp  ss
  *
- * in which bits 32 and up of cs hold vcpu.masked as it was (arch-x86/xen-x86_64.h, struct cpu_user_regs). All these
- * entries mask events, so that none comes before the registers are safe.
+ * in which bits 32 and up of cs hold vcpu.masked as it was (arch-x86/xen-x86_64.h, struct
+ * cpu_user_regs). All these entries mask events, so that none comes before the registers are safe.
  *
  * Later, while C runs with the guest's flag, one may: it finds in_trap or vcpu.in_vmm, and goes
  * back; what it told of is still marked.
@@ -66,7 +66,7 @@ trap_entries:
 	trap	TRAP_SYSCALL
 
 /* A system call of an application, as the processor would make it: events are masked, and
- * with what Linux loads into SFMASK (syscall_is_plain()) all flags are cleared.
+ * with what Linux loads into SFMASK (traps_look()) all flags are cleared.
  * in: the frame at the end of the VMM's stack; rcx, r11 in it are as SDM 2, "SYSCALL", says
  * out: the guest's kernel, at LSTAR, on the application's stack
  */
