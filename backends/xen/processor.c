@@ -19,11 +19,18 @@ const bool backend_keeps_bases = true;
 #define EXTENDED_EDX_HIDDEN BIT(26)			    /* 1 GiB pages */
 #define EXTENDED_ECX_HIDDEN (BIT(11) | BIT(15) | BIT(16))   /* XOP LWP FMA4 */
 
+/* Loads of the null selector are emulated, or found out: they clear the base, on any processor
+ * (APM 3, Fn8000_0021_EAX). Linux loads one twice at each context switch if it does not know. */
+#define NULL_LEAF	 0x80000021
+#define NULL_CLEARS_BASE (1u << 6)
+
 void backend_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	__asm__ volatile("cpuid"
 			 : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
 			 : "a"(leaf), "c"(subleaf));
+	if (leaf == NULL_LEAF)
+		out[0] = out[1] = out[2] = out[3] = 0;
 	switch (leaf) {
 	case 1:
 		out[2] &= ~(uint32_t)LEAF_1_ECX_HIDDEN;
@@ -37,6 +44,13 @@ void backend_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 		break;
 	case 0xd:
 		out[0] = out[1] = out[2] = out[3] = 0;
+		break;
+	case 0x80000000:
+		if (out[0] < NULL_LEAF)
+			out[0] = NULL_LEAF;
+		break;
+	case NULL_LEAF:
+		out[0] |= NULL_CLEARS_BASE;
 		break;
 	case 0x80000001:
 		out[2] &= ~(uint32_t)EXTENDED_ECX_HIDDEN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "backends/xen/protect.h"
 
+#include "backends/xen/shadow.h"
 #include "backends/xen/stats.h"
 #include "backends/xen/updates.h"
 #include "vmm/frontend.h"
@@ -30,34 +31,52 @@ void protect_writer(uint64_t gfn, bool more)
 		writers[gfn]--;
 }
 
-static void set_protection(const struct table *pieces, uint64_t gfn, bool on)
+/* The pieces of a large page are all writable, while somebody shows them. */
+void protect_pieces(const struct table *pieces, bool shown)
 {
-	uint64_t flags = ENTRY_P | ENTRY_U | ENTRY_A | (on ? 0 : ENTRY_W | ENTRY_D);
+	for (uint64_t gfn = pieces->gfn; gfn < pieces->gfn + (uint64_t)TABLE_ENTRIES; gfn++) {
+		if (gfn >= machine_memory.guest_pages)
+			return;
+		protect_writer(gfn, shown);
+		if (shown)
+			protect_end(gfn);
+	}
+}
 
-	updates_set(pieces->mfn, gfn % TABLE_ENTRIES,
-		    machine_memory.p2m[gfn] << PAGE_SHIFT | flags);
+/* The copy by which the guest maps frame `gfn` among all its memory; NULL: it is not shown. */
+static struct table *alias_of(uint64_t gfn)
+{
+	struct table *alias = NULL;
+
+	if (vmm_watched.direct_map)
+		alias = shadow_leaf_table(vmm_watched.direct_map + gfn * PAGE_SIZE);
+	if (!alias || (alias->seen[gfn % TABLE_ENTRIES] & PTE_ADDR) >> PAGE_SHIFT != gfn)
+		return NULL;
+	return alias;
+}
+
+static void set_protection(const struct table *alias, uint64_t gfn, bool on)
+{
+	uint64_t nx = alias->seen[gfn % TABLE_ENTRIES] & PTE_NX;
+	uint64_t flags = ENTRY_P | ENTRY_U | ENTRY_A | nx | (on ? 0 : ENTRY_W | ENTRY_D);
+
+	updates_set(alias->mfn, gfn % TABLE_ENTRIES, machine_memory.p2m[gfn] << PAGE_SHIFT | flags);
 	if (on)
 		updates_need_flush();
 }
 
-/* The pieces of the large page by which the guest maps all memory around `gfn`. */
-static struct table *pieces_of(uint64_t gfn)
-{
-	return table_find((uint32_t)(gfn & ~(TABLE_ENTRIES - UINT64_C(1))), 1, TABLE_SPLIT);
-}
-
 void protect_spent(struct table *table, unsigned instructions)
 {
-	struct table *pieces;
+	struct table *alias;
 
 	table->spent += instructions;
 	if (table->spent < PRICE)
 		return;
 	table->spent = 0;
-	pieces = pieces_of(table->gfn);
-	if (!pieces || writers[table->gfn] != 1)
+	alias = writers[table->gfn] == 1 ? alias_of(table->gfn) : NULL;
+	if (!alias)
 		return;
-	set_protection(pieces, table->gfn, true);
+	set_protection(alias, table->gfn, true);
 	protect_marks[table->gfn] |= MARK_PROTECTED;
 	table->trusted = true;
 	count(STAT_PROTECTED);
@@ -71,16 +90,17 @@ static void distrust(uint64_t gfn, enum table_kind kind)
 		table->trusted = false;
 }
 
+/* An alias that is not shown now is written again when it is (shadow_fill()). */
 void protect_end(uint64_t gfn)
 {
-	struct table *pieces;
+	struct table *alias;
 
 	if (!is_protected(gfn))
 		return;
 	protect_marks[gfn] &= (uint8_t)~MARK_PROTECTED;
 	distrust(gfn, TABLE_PLAIN);
 	distrust(gfn, TABLE_USER);
-	pieces = pieces_of(gfn);
-	if (pieces)
-		set_protection(pieces, gfn, false);
+	alias = alias_of(gfn);
+	if (alias && alias->seen[gfn % TABLE_ENTRIES] & PTE_W)
+		set_protection(alias, gfn, false);
 }

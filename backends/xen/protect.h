@@ -21,6 +21,9 @@ void protect_start(void);
 /* An entry that maps frame `gfn` writable was made, or is gone. */
 void protect_writer(uint64_t gfn, bool more);
 
+/* A table of pieces is linked for the first time, or no more. */
+void protect_pieces(const struct table *pieces, bool shown);
+
 /* `table`, a level-1 table, was compared with nothing changed, for so many instructions. */
 void protect_spent(struct table *table, unsigned instructions);
 

@@ -119,12 +119,11 @@ static void note_leaf(struct table *table, unsigned index, uint64_t guest)
 {
 	uint64_t seen = table->seen[index];
 
-	if (is_writer(guest)) {
+	if (table->kind != TABLE_SPLIT && is_writer(guest)) {
 		protect_writer((guest & PTE_ADDR) >> PAGE_SHIFT, true);
-		if (table->kind != TABLE_SPLIT)
-			protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
+		protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
 	}
-	if (is_writer(seen))
+	if (table->kind != TABLE_SPLIT && is_writer(seen))
 		protect_writer((seen & PTE_ADDR) >> PAGE_SHIFT, false);
 	table_note(table, index, guest);
 }
@@ -367,6 +366,18 @@ static struct table *connect_path(mword va)
 		if (table->level == TOP && top < USER_SLOTS && guest & PTE_U)
 			connect(current.user, top, guest, va);
 		table = connect(table, index, guest, va);
+	}
+	return table;
+}
+
+struct table *shadow_leaf_table(mword va)
+{
+	struct table *table = current.kernel;
+
+	while (table && table->level > 1) {
+		unsigned index = index_of(va, table->level);
+
+		table = is_fixed(table, index) ? NULL : table->children[index];
 	}
 	return table;
 }

@@ -21,6 +21,7 @@
 #ifndef AFTERBURN_BACKENDS_XEN_SHADOW_H
 #define AFTERBURN_BACKENDS_XEN_SHADOW_H
 
+#include "backends/xen/tables.h"
 #include "vmm/mmu.h"
 #include "vmm/types.h"
 
@@ -32,6 +33,9 @@ void shadow_stacks(gpa_t start, gpa_t end, mword base);
 
 /* A fault at `va` that the guest's tables do not explain: *translation is to be shown. */
 void shadow_fill(gva_t va, const struct translation *translation, bool write);
+
+/* The level-1 table that is shown for `va`, or NULL. */
+struct table *shadow_leaf_table(mword va);
 
 /* Before the guest goes on: its address space is loaded, and what waits is done if the guest could
  * miss it. */

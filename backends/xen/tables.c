@@ -112,6 +112,8 @@ static void idle_append(struct table *table)
 /* Writes to a table of the guest's matter while its copy is part of an address space. */
 static void watch(const struct table *table, bool on)
 {
+	if (table->level == 1 && table->kind == TABLE_SPLIT)
+		protect_pieces(table, on);
 	if (table->level > 1 || table->kind == TABLE_SPLIT ||
 	    table->gfn >= machine_memory.guest_pages)
 		return;

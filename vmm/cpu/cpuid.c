@@ -31,7 +31,7 @@ struct policy {
 
 #define ANY_SUBLEAF  UINT32_MAX
 #define MAX_BASIC    0x16
-#define MAX_EXTENDED 0x80000008
+#define MAX_EXTENDED 0x80000021
 
 /* Leaf 1, SDM 2 tables 3-10 and 3-11. */
 #define FEATURES_1_ECX                                                                             \
@@ -189,6 +189,7 @@ static const struct policy policies[] = {
 	{ 0x80000007, ANY_SUBLEAF, { 0, 0, 0, BIT(8) }, NULL }, /* invariant TSC */
 	/* EBX: CLZERO. Sizes of addresses are the MMU's, not the host's. */
 	{ 0x80000008, ANY_SUBLEAF, { 0, BIT(0), 0, 0 }, fix_address_sizes },
+	{ 0x80000021, ANY_SUBLEAF, { BIT(6), 0, 0, 0 }, NULL }, /* null selectors clear bases */
 };
 /* clang-format on */
 

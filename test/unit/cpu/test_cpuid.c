@@ -96,7 +96,7 @@ static void test_hidden_leaves(void **state)
 		3,	    5,		6,	    8,		9,	    0xa,	0xb,
 		0xc,	    0xe,	0xf,	    0x10,	0x12,	    0x14,	0x17,
 		0x19,	    0x1d,	0x1f,	    0x24,	0x40000000, 0x40000001, 0x80000009,
-		0x8000000a, 0x8000001e, 0x80000021, 0x8fffffff, 0xc0000000, UINT32_MAX,
+		0x8000000a, 0x8000001e, 0x80000022, 0x8fffffff, 0xc0000000, UINT32_MAX,
 	};
 
 	(void)state;
@@ -125,7 +125,9 @@ static void test_maxima_and_topology(void **state)
 {
 	(void)state;
 	assert_int_equal(bits(0, 0, EAX), 0x16);
-	assert_int_equal(bits(0x80000000, 0, EAX), 0x80000008);
+	assert_int_equal(bits(0x80000000, 0, EAX), 0x80000021);
+	assert_int_equal(bits(0x80000021, 0, EAX), BIT(6)); /* null selectors clear bases */
+	assert_int_equal(bits(0x80000021, 0, EBX), 0);
 	assert_int_equal(bits(7, 0, EAX), 1);
 	assert_int_equal(bits(1, 0, EBX) >> 16, 1); /* APIC ID 0, one thread */
 	assert_int_equal(bits(4, 0, EAX) >> 14, 0);

@@ -20,10 +20,10 @@
 extern uint8_t exit_work;
 void exit_work_now(void);
 
-void fake_shadow_start(uint64_t pool)
+void fake_shadow_start(uint64_t pool, mword direct_map)
 {
 	fake_guest_start(pool);
-	shadow_start(0);
+	shadow_start(direct_map);
 	fake_load(vcpu.cr3);
 	fake_resume(0);
 	fake_clear_calls();

@@ -6,7 +6,7 @@
 #include "test/unit/xen/fake_guest.h"
 
 /* The guest's kernel runs in empty tables of its own; the VMM has `pool` pages for tables. */
-void fake_shadow_start(uint64_t pool);
+void fake_shadow_start(uint64_t pool, mword direct_map);
 
 /* The guest goes on, as kernel (0) or application (3), after the VMM has run. */
 void fake_resume(unsigned cpl);

@@ -277,7 +277,7 @@ static void check_all(void)
 
 static void start(uint64_t pool)
 {
-	fake_shadow_start(pool);
+	fake_shadow_start(pool, DIRECT);
 	for (unsigned i = 0; i < 4; i++)
 		*fake_entry(DIRECT + i * BLOCK, 21) = i * BLOCK | USED | WRITE | PTE_PS;
 	fake_on_store = store;

@@ -26,7 +26,7 @@
 static int setup(void **state)
 {
 	(void)state;
-	fake_shadow_start(256);
+	fake_shadow_start(256, 0);
 	return 0;
 }
 
@@ -606,7 +606,7 @@ static void old_spaces_make_room(void **state)
 	uint64_t roots[SPACES];
 
 	(void)state;
-	fake_shadow_start(64);
+	fake_shadow_start(64, 0);
 	for (unsigned i = 0; i < SPACES; i++) {
 		roots[i] = i < 40 ? fake_new_table() : roots[i % 40];
 		*fake_entry_in(roots[i], USER, 12) = fake_frame(i % 40) | USED | WRITE | PTE_U;
