@@ -542,7 +542,7 @@ static void compare_link(struct table *table, unsigned index)
 		cut(table, index);
 }
 
-#define COMPARE_PRICE 8 /* instructions for an entry that is as it was */
+#define COMPARE_PRICE 11 /* instructions for an entry that is as it was */
 
 static void compare_leaves(struct table *table)
 {
@@ -702,6 +702,17 @@ static void release_space(const struct space *space)
 	table_release(space->user);
 }
 
+/* Nothing is left of what the space showed below: its frame has become another's. */
+static void forget_supervisor(struct table *top)
+{
+	uint64_t used = 0;
+
+	for (unsigned word = 0; word < USER_SLOTS / 64; word++)
+		used |= top->used[word];
+	if (!used)
+		top->supervisor = false;
+}
+
 void backend_load_root(gpa_t root)
 {
 	struct space old = current;
@@ -713,8 +724,9 @@ void backend_load_root(gpa_t root)
 	current.user = make(gfn, TOP, TABLE_USER, 0);
 	table_hold(current.user);
 	release_space(&old);
-	exit_work |= current.kernel->supervisor;
 	backend_flush_all(false);
+	forget_supervisor(current.kernel);
+	exit_work |= current.kernel->supervisor;
 	compare_kernel_top(old.kernel);
 	if (applications_ran)
 		return;

@@ -21,7 +21,6 @@ static const char *const stat_names[STAT_COUNT] = {
 	[STAT_UPDATES] = "page-table entries changed",
 	[STAT_BATCHES] = "in batches",
 	[STAT_TABLES_MADE] = "page tables made",
-	[STAT_TABLES_REUSED] = "page tables used again",
 	[STAT_TABLES_DROPPED] = "page tables dropped",
 };
 

@@ -18,7 +18,6 @@ enum stat {
 	STAT_UPDATES,	     /* page-table entries changed by hypercalls */
 	STAT_BATCHES,	     /* in so many of them */
 	STAT_TABLES_MADE,    /* page tables made, from nothing */
-	STAT_TABLES_REUSED,
 	STAT_TABLES_DROPPED,
 	STAT_COUNT
 };
