@@ -38,6 +38,9 @@
 
 #define PTE_BYTES 8
 
+/* Bits of a physical address (CPUID 0x80000008): more are reserved in tables. */
+#define PHYSICAL_BITS 46
+
 struct translation {
 	gpa_t address;	 /* of the byte asked for */
 	uint8_t shift;	 /* page size: 12, 21, 30 */

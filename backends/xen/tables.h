@@ -81,7 +81,7 @@ static inline void table_note(struct table *table, unsigned index, uint64_t seen
 void table_hold(struct table *table);
 void table_release(struct table *table);
 
-/* Called before a table is taken away: it lets go of what it refers to. shadow.c's. */
+/* Called before a table is taken away: it lets go of what it refers to. shadow_link.c's. */
 void shadow_unlink(struct table *table);
 
 #endif

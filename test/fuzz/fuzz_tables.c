@@ -9,6 +9,10 @@
 #pragma clang section bss = "domain_bss" data = "domain_data"
 #include "backends/xen/protect.c"
 #include "backends/xen/shadow.c"
+#include "backends/xen/shadow_compare.c"
+#include "backends/xen/shadow_entry.c"
+#include "backends/xen/shadow_link.c"
+#include "backends/xen/shadow_stack.c"
 #include "backends/xen/tables.c"
 #include "backends/xen/updates.c"
 static volatile int some = 1; /* the section is there */

@@ -251,9 +251,6 @@ void cpuid_reset(void);
 /* XCR0 bits a guest may set. */
 uint64_t cpuid_xcr0(void);
 
-/* Bits of a physical address (CPUID 0x80000008): more are reserved in tables. */
-#define PHYSICAL_BITS 46
-
 /* A limit of the model: say it once per `reason` (a string literal) and go on. */
 void limit_once(const char *reason);
 /* backend_fatal() with a number. */
