@@ -33,11 +33,16 @@ vmm_user_sysret:
 	jne	vmm_sysret
 	cmpb	$0, syscall_plain(%rip)
 	je	vmm_sysret
+	movq	%rax, FRAME(-4)
+	movq	%rcx, %rax
+	shrq	$47, %rax
+	jnz	1f				# not canonical: #GP in the guest's kernel
 	movq	%rsp, FRAME(3)
 	movq	%r11, FRAME(2)
 	movq	%rcx, FRAME(0)
-	movq	%rax, FRAME(-4)
 	jmp	leave
+1:	movq	FRAME(-4), %rax
+	jmp	vmm_sysret
 	.size	vmm_user_sysret, . - vmm_user_sysret
 
 /* in: as vmm_iret: rsp = rip, cs, rflags, rsp, ss of the guest; scratch[3] */
@@ -61,6 +66,8 @@ vmm_user_iret:
 	movq	%rax, FRAME(2)
 	movq	(%rsp), %rax
 	movq	%rax, FRAME(0)
+	shrq	$47, %rax
+	jnz	1f				# not canonical: #GP in the guest's kernel
 	movq	24(%rsp), %rax
 	movq	%rax, FRAME(3)
 	cmpb	$0, exit_work(%rip)

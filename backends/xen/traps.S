@@ -163,11 +163,20 @@ event_entry:
 	movq	$LAYOUT_CS, 8(%rsp)		# Xen says ring 0, and what masked was
 	iretq
 
-/* Xen could not load what it was to return with: a selector that was good is not. */
+/* Xen could not return to an application as it was to: the application's general protection fault.
+ * in: ds, es, fs, gs between r11 and rip
+ */
 	.globl	failsafe_entry
 failsafe_entry:
-	leaq	16(%rsp), %rdi			# ds, es, fs, gs, then as above
-	andq	$-16, %rsp
-	call	trap_failsafe
+	cmpb	$0, VCPU(IN_VMM)
+	jne	trap_in_vmm
+	movb	$1, in_trap(%rip)
+	movq	%rax, GPR(0)
+	movl	$TRAP_GP, %eax
+	popq	GPR(1)
+	popq	GPR(11)
+	leaq	32(%rsp), %rsp
+	pushq	$0
+	jmp	trap_common
 
 	.section .note.GNU-stack, "", @progbits

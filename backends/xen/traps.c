@@ -21,7 +21,6 @@ extern const char trap_entries[], syscall_entry[], event_entry[], failsafe_entry
 
 void trap_handle(unsigned vector, mword error, mword cs);
 _Noreturn void trap_bug(const mword *frame);
-_Noreturn void trap_failsafe(const mword *frame);
 
 static void page_fault(mword error)
 {
@@ -102,11 +101,6 @@ _Noreturn void trap_bug(const mword *frame)
 	for (unsigned i = 0; i < 6; i++)
 		line_hex(line_text(&line, " "), frame[i]);
 	die(line.text, "cr2", vcpu_info()->arch.cr2);
-}
-
-_Noreturn void trap_failsafe(const mword *frame)
-{
-	die("Xen cannot return to an application with its segment registers", "rip", frame[4]);
 }
 
 static void set_callback(unsigned type, unsigned flags, const char *entry)
