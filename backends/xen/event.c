@@ -51,12 +51,17 @@ static void take_word(unsigned word)
 	__atomic_fetch_and(&shared_page.info.evtchn_pending[word], ~open, __ATOMIC_SEQ_CST);
 }
 
+bool events_any(void)
+{
+	return vcpu_info()->evtchn_pending_sel;
+}
+
 bool events_taken(void)
 {
 	struct vcpu_info *info = vcpu_info();
 	uint64_t words;
 
-	if (!info->evtchn_pending_sel)
+	if (!events_any())
 		return false;
 	words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < WORD_BITS; i++)

@@ -38,7 +38,8 @@ void traps_look(void);
 /* --- event.c ---------------------------------------------------------------------- */
 
 void events_start(void);
-/* Has Xen told of something? Then the events are taken, and vmm_event() is due. */
+/* Has Xen told of something; then the events are taken, and vmm_event() is due. */
+bool events_any(void);
 bool events_taken(void);
 /* Bind a virtual interrupt; the port is open. */
 unsigned events_bind(unsigned virq);

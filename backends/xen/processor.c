@@ -178,10 +178,7 @@ static void load_selectors(void)
  * application may have its own; both alike, it is the one that is in force. */
 void processor_load_bases(void)
 {
-	bool other;
-
-	vmm_settle_bases(); /* exit_slow comes here from the guest's kernel */
-	other = vcpu.cpl == 3 || (!(vcpu.gs_base >> 63) && vcpu.kernel_gs_base >> 63);
+	bool other = vcpu.cpl == 3 || (!(vcpu.gs_base >> 63) && vcpu.kernel_gs_base >> 63);
 
 	if (vcpu.cpl == 3)
 		load_selectors();

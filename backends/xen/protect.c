@@ -10,6 +10,7 @@
 #define SATURATED UINT8_MAX
 
 uint8_t *protect_marks;
+uint64_t protect_epoch = 1;
 static uint8_t *writers; /* of guest frames: entries that map it writable */
 
 void protect_start(void)
@@ -55,6 +56,14 @@ static struct table *alias_of(uint64_t gfn)
 	return alias;
 }
 
+/* Is that where it is written? */
+static bool is_writable(const struct table *alias, uint64_t gfn)
+{
+	const uint64_t all = PTE_P | PTE_A | PTE_W | PTE_D;
+
+	return (alias->seen[gfn % TABLE_ENTRIES] & all) == all;
+}
+
 static void set_protection(const struct table *alias, uint64_t gfn, bool on)
 {
 	uint64_t nx = alias->seen[gfn % TABLE_ENTRIES] & PTE_NX;
@@ -70,37 +79,30 @@ void protect_spent(struct table *table, unsigned instructions)
 	struct table *alias;
 
 	table->spent += instructions;
-	if (table->spent < PRICE)
+	if (table->spent < PRICE || table->gfn >= machine_memory.guest_pages)
 		return;
 	table->spent = 0;
-	alias = writers[table->gfn] == 1 ? alias_of(table->gfn) : NULL;
-	if (!alias)
-		return;
-	set_protection(alias, table->gfn, true);
-	protect_marks[table->gfn] |= MARK_PROTECTED;
+	if (!is_protected(table->gfn)) {
+		alias = writers[table->gfn] == 1 ? alias_of(table->gfn) : NULL;
+		if (!alias || !is_writable(alias, table->gfn))
+			return;
+		set_protection(alias, table->gfn, true);
+		protect_marks[table->gfn] |= MARK_PROTECTED;
+		count(STAT_PROTECTED);
+	}
 	table->trusted = true;
-	count(STAT_PROTECTED);
-}
-
-static void distrust(uint64_t gfn, enum table_kind kind)
-{
-	struct table *table = table_find((uint32_t)gfn, 1, kind);
-
-	if (table)
-		table->trusted = false;
 }
 
 /* An alias that is not shown now is written again when it is (shadow_fill()). */
-void protect_end(uint64_t gfn)
+void protect_end_now(uint64_t gfn)
 {
-	struct table *alias;
+	struct table *alias, *table = NULL;
 
-	if (!is_protected(gfn))
-		return;
 	protect_marks[gfn] &= (uint8_t)~MARK_PROTECTED;
-	distrust(gfn, TABLE_PLAIN);
-	distrust(gfn, TABLE_USER);
+	while ((table = table_of_frame((uint32_t)gfn, table)))
+		table->trusted = false;
+	protect_epoch++;
 	alias = alias_of(gfn);
-	if (alias && alias->seen[gfn % TABLE_ENTRIES] & PTE_W)
+	if (alias && is_writable(alias, gfn))
 		set_protection(alias, gfn, false);
 }

@@ -6,6 +6,7 @@
 #include "backends/xen/protect.h"
 #include "backends/xen/shadow_private.h"
 #include "backends/xen/stats.h"
+#include "backends/xen/traps.h"
 #include "backends/xen/updates.h"
 #include "vmm/backend.h"
 #include "vmm/frontend.h"
@@ -15,7 +16,6 @@
 
 struct space shadow_current, shadow_loaded;
 static bool applications_ran;
-uint8_t exit_work; /* exit.S: something to do before an application runs */
 
 /* --- faults ---------------------------------------------------------------------------------- */
 
@@ -95,7 +95,7 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 		protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
 	}
 	if (user && !translation->user)
-		exit_work = shadow_current.kernel->supervisor = true;
+		vcpu.hypervisor[EXIT_WORK] = shadow_current.kernel->supervisor = true;
 	if (table->seen[index] != guest || !updates_any())
 		set_leaf(table, index, guest);
 	if (table->kind == TABLE_USER && translation->user)
@@ -105,25 +105,30 @@ void shadow_fill(gva_t va, const struct translation *translation, bool write)
 
 /* --- annotated writes ------------------------------------------------------------------------ */
 
-/* More rights than before are copied at once; fewer wait for the guest's invalidation. */
 static void written(struct table *table, unsigned index, uint64_t value)
 {
-	if (table->level > 1 || !(value & PTE_A) || !(value & PTE_P) || table->seen[index])
+	if (table->level > 1 || table->seen[index])
 		return;
 	if (!table->refs || (!table->kernel && !(value & PTE_U)))
 		return;
 	count(STAT_WRITES_SHOWN);
 	set_leaf(table, index, value);
-	exit_work = 1;
+	vcpu.hypervisor[EXIT_WORK] = 1;
 	if (table->kernel)
 		updates_do(); /* its next stack may be there */
 }
 
+/* More rights than before are copied at once; fewer wait for the guest's invalidation. */
 void backend_table_written(gpa_t entry, uint64_t value)
 {
+	uint32_t gfn = (uint32_t)(entry.v >> PAGE_SHIFT);
+	struct table *table = NULL;
+
 	count(STAT_WRITES);
-	tables_of_frame((uint32_t)(entry.v >> PAGE_SHIFT), written,
-			(unsigned)(entry.v & (PAGE_SIZE - 1)) / 8, value);
+	if (!entry_is_shown(value))
+		return;
+	while ((table = table_of_frame(gfn, table)))
+		written(table, (unsigned)(entry.v & (PAGE_SIZE - 1)) / 8, value);
 }
 
 /* --- address spaces -------------------------------------------------------------------------- */
@@ -157,16 +162,16 @@ void backend_load_root(gpa_t root)
 	table_hold(shadow_current.kernel);
 	shadow_current.user = shadow_make(gfn, TOP, TABLE_USER, 0);
 	table_hold(shadow_current.user);
+	shadow_compare_space(old.kernel);
 	release_space(&old);
-	backend_flush_all(false);
 	forget_supervisor(shadow_current.kernel);
-	exit_work |= shadow_current.kernel->supervisor;
-	shadow_compare_kernel_top(old.kernel);
+	vcpu.hypervisor[EXIT_WORK] |= shadow_current.kernel->supervisor;
 	if (!applications_ran)
 		shadow_show_stacks();
 }
 
-static void load_space(void)
+/* Not inlined, as handle_events() (start.c). */
+__attribute__((noinline)) static void load_space(void)
 {
 	struct mmuext_op operations[2] = {
 		{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = shadow_current.kernel->mfn},
@@ -191,7 +196,7 @@ void exit_work_now(void)
 		backend_fatal("application runs in an address space with supervisor pages below "
 			      "the kernel's half: not modelled");
 	updates_do();
-	exit_work = 0;
+	vcpu.hypervisor[EXIT_WORK] = 0;
 }
 
 void shadow_enter(void)
@@ -203,12 +208,21 @@ void shadow_enter(void)
 		load_space();
 }
 
+static void before_stores(uint64_t first, uint64_t last)
+{
+	for (uint64_t gfn = first; gfn <= last && gfn < machine_memory.guest_pages; gfn++)
+		protect_end(gfn);
+}
+
+/* One frame, of memory, nearly always. */
 void backend_before_store(gpa_t address, size_t length)
 {
 	uint64_t first = address.v >> PAGE_SHIFT, last = (address.v + length - 1) >> PAGE_SHIFT;
 
-	for (uint64_t gfn = first; gfn <= last && gfn < machine_memory.guest_pages; gfn++)
-		protect_end(gfn);
+	if (first != last)
+		before_stores(first, last);
+	else if (first < machine_memory.guest_pages)
+		protect_end(first);
 }
 
 void shadow_start(mword direct_map)

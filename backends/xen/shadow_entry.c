@@ -33,14 +33,17 @@ uint64_t *entry_guest(const struct table *table, unsigned index)
 	return memory_at(gpa(((uint64_t)table->gfn << PAGE_SHIFT) + index * 8u), 8);
 }
 
+const uint64_t *entry_guests(const struct table *table)
+{
+	static const uint64_t nothing[TABLE_ENTRIES];
+	const uint64_t *guests = entry_guest(table, 0);
+
+	return guests ? guests : nothing;
+}
+
 uint64_t entry_guest_value(const struct table *table, unsigned index)
 {
-	const uint64_t *entry;
-
-	if (table->kind == TABLE_SPLIT)
-		return piece(table, index);
-	entry = entry_guest(table, index);
-	return entry ? *entry : 0;
+	return table->kind == TABLE_SPLIT ? piece(table, index) : entry_guests(table)[index];
 }
 
 /* --- what ours should be -------------------------------------------------------------------- */
@@ -82,13 +85,15 @@ void entry_note(struct table *table, unsigned index, uint64_t guest)
 {
 	uint64_t seen = table->seen[index];
 
-	if (table->kind != TABLE_SPLIT && is_writer(guest)) {
-		protect_writer((guest & PTE_ADDR) >> PAGE_SHIFT, true);
-		protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
-	}
-	if (table->kind != TABLE_SPLIT && is_writer(seen))
-		protect_writer((seen & PTE_ADDR) >> PAGE_SHIFT, false);
 	table_note(table, index, guest);
+	if (table->kind == TABLE_SPLIT)
+		return;
+	if (is_writer(seen))
+		protect_writer((seen & PTE_ADDR) >> PAGE_SHIFT, false);
+	if (!is_writer(guest))
+		return;
+	protect_writer((guest & PTE_ADDR) >> PAGE_SHIFT, true);
+	protect_end((guest & PTE_ADDR) >> PAGE_SHIFT);
 }
 
 bool entry_is_large(const struct table *parent, uint64_t guest)

@@ -137,7 +137,7 @@ static void protect_end_of(const struct table *table)
 
 void shadow_unlink(struct table *table)
 {
-	if (table->level == 1 && table->kind != TABLE_SPLIT)
+	if (table->kind != TABLE_SPLIT)
 		protect_end_of(table);
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
 		if (table->level > 1)
@@ -151,6 +151,7 @@ struct table *shadow_connect(struct table *parent, unsigned index, uint64_t gues
 {
 	uint64_t seen = entry_link_seen(parent, guest);
 	enum table_kind kind = child_kind(parent, index, guest);
+	bool another = parent->seen[index];
 	struct table *child;
 
 	if (parent->seen[index] == seen)
@@ -158,13 +159,14 @@ struct table *shadow_connect(struct table *parent, unsigned index, uint64_t gues
 	child = shadow_make(child_gfn(parent, guest), parent->level - 1u, kind,
 			    va & ~(span(parent->level) - 1));
 	table_hold(child); /* it may be the one that is let go */
-	if (parent->seen[index])
-		updates_need_flush();
 	let_go(parent, index);
 	parent->children[index] = child;
 	child->va = va & ~(span(parent->level) - 1);
 	table_note(parent, index, seen);
+	protect_epoch++;
 	updates_set(parent->mfn, index, entry_link(parent, guest, child));
+	if (another)
+		updates_need_flush();
 	shadow_compare(child);
 	return child;
 }

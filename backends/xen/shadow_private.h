@@ -53,8 +53,12 @@ static inline bool is_kernel(mword va)
 
 void entry_start(void);
 
-/* The guest's entry of which `table`'s is a copy: NULL or 0 if its table is no memory. */
+/* The guest's table of which `table`, no TABLE_SPLIT, is a copy, 512 entries: zeros if it is no
+ * memory. */
+const uint64_t *entry_guests(const struct table *table);
+/* One of them, to be written; NULL if it is no memory. */
 uint64_t *entry_guest(const struct table *table, unsigned index);
+/* Its value, also of a piece of a large page. */
 uint64_t entry_guest_value(const struct table *table, unsigned index);
 
 /* Of level 1: would ours be present; what it is (0: nothing), which depends on what is protected;
@@ -84,11 +88,13 @@ void shadow_cut(struct table *parent, unsigned index);
 
 /* --- shadow_compare.c ------------------------------------------------------------------ */
 
-/* All that `table` shows, and what it leads to, allows no more than the guest's tables. */
-void shadow_compare(struct table *table);
-bool shadow_is_linked(const struct table *table, unsigned index, uint64_t guest);
-/* The kernel's half of the space that is loaded now, and all that `before` showed of it. */
-void shadow_compare_kernel_top(const struct table *before);
+/* All that `table` shows, and what it leads to, allows no more than the guest's tables. true: and
+ * none of these can change unseen. */
+bool shadow_compare(struct table *table);
+
+/* The address space that is loaded now: the applications' half, and all that `before` showed of
+ * the kernel's. */
+void shadow_compare_space(const struct table *before);
 
 /* --- shadow_stack.c -------------------------------------------------------------------- */
 

@@ -43,7 +43,8 @@ bool backend_wants(uint16_t class)
 	return class == AB_CLASS_PTE_WRITE; /* what takes rights away is found by comparing */
 }
 
-void backend_before_resume(void)
+/* Not inlined: it is rare, and what it needs would be saved and restored each time. */
+__attribute__((noinline)) static void handle_events(void)
 {
 	while (events_taken()) {
 		time_fired();
@@ -51,6 +52,12 @@ void backend_before_resume(void)
 		vmm_event();
 		vmm_before_resume();
 	}
+}
+
+void backend_before_resume(void)
+{
+	if (events_any())
+		handle_events();
 	time_arm();
 	shadow_enter();
 	processor_load_bases();

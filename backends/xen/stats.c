@@ -18,6 +18,7 @@ static const char *const stat_names[STAT_COUNT] = {
 	[STAT_PROTECTED] = "page tables of the guest's write-protected",
 	[STAT_TRAPPED_WRITES] = "of these written, which faulted",
 	[STAT_ROOTS] = "address spaces loaded",
+	[STAT_ROOTS_TRUSTED] = "of these not compared",
 	[STAT_UPDATES] = "page-table entries changed",
 	[STAT_BATCHES] = "in batches",
 	[STAT_TABLES_MADE] = "page tables made",

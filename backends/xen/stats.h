@@ -15,6 +15,7 @@ enum stat {
 	STAT_PROTECTED,	     /* tables of the guest's that were write-protected */
 	STAT_TRAPPED_WRITES, /* ... and written */
 	STAT_ROOTS,	     /* CR3 loads */
+	STAT_ROOTS_TRUSTED,  /* ... of address spaces that cannot have changed */
 	STAT_UPDATES,	     /* page-table entries changed by hypercalls */
 	STAT_BATCHES,	     /* in so many of them */
 	STAT_TABLES_MADE,    /* page tables made, from nothing */

@@ -8,36 +8,26 @@
 #include "backends/xen/updates.h"
 #include "vmm/string.h"
 
-#define BUCKETS	   4096
 #define LINK_SHARE 4 /* so many page tables, one with links */
 #define LINK_BYTES (TABLE_ENTRIES * sizeof(struct table *))
 
-static struct table *tables;
+struct table *all_tables;
 static struct table **spare_links; /* places for links, the first word of each leads to the next */
-static uint32_t *buckets;	   /* index of a table + 1 */
-static uint64_t fresh;		   /* pages from here on were never tables */
+uint32_t *table_buckets;
+static uint64_t fresh;		       /* pages from here on were never tables */
 static uint32_t idle_first, idle_last; /* + 1; the longest idle first */
 
 static uint32_t number(const struct table *table)
 {
-	return (uint32_t)(table - tables) + 1;
-}
-
-static struct table *numbered(uint32_t n)
-{
-	return n ? &tables[n - 1] : NULL;
-}
-
-static uint32_t *bucket(uint32_t gfn)
-{
-	return &buckets[(gfn ^ gfn >> 12) & (BUCKETS - 1)];
+	return (uint32_t)(table - all_tables) + 1;
 }
 
 uint64_t tables_heap_bytes(uint64_t pool_pages)
 {
 	uint64_t links = pool_pages / LINK_SHARE * LINK_BYTES;
 
-	return pool_pages * (sizeof(struct table) + PAGE_SIZE + 8) + links + BUCKETS * 4 + 1024;
+	return pool_pages * (sizeof(struct table) + PAGE_SIZE + 8) + links + TABLE_BUCKETS * 4 +
+	       1024;
 }
 
 static void give_links(struct table **links)
@@ -59,40 +49,32 @@ void tables_start(void)
 {
 	uint64_t *seen;
 
-	tables = heap_take(machine_memory.pool_pages * sizeof(*tables));
-	buckets = heap_take(BUCKETS * sizeof(*buckets));
+	all_tables = heap_take(machine_memory.pool_pages * sizeof(*all_tables));
+	table_buckets = heap_take(TABLE_BUCKETS * sizeof(*table_buckets));
 	seen = heap_take(machine_memory.pool_pages * PAGE_SIZE);
 	for (uint64_t i = 0; i < machine_memory.pool_pages / LINK_SHARE; i++)
 		give_links(heap_take(LINK_BYTES));
 	for (uint64_t i = 0; i < machine_memory.pool_pages; i++) {
-		tables[i].mfn = machine_memory.pool[i];
-		tables[i].seen = seen + i * TABLE_ENTRIES;
+		all_tables[i].mfn = machine_memory.pool[i];
+		all_tables[i].seen = seen + i * TABLE_ENTRIES;
 	}
 	protect_start();
 }
 
 struct table *table_find(uint32_t gfn, unsigned level, enum table_kind kind)
 {
-	for (struct table *t = numbered(*bucket(gfn)); t; t = numbered(t->next))
+	for (struct table *t = table_numbered(*table_bucket(gfn)); t; t = table_numbered(t->next))
 		if (t->gfn == gfn && t->level == level && t->kind == kind)
 			return t;
 	return NULL;
-}
-
-void tables_of_frame(uint32_t gfn,
-		     void (*visit)(struct table *table, unsigned index, uint64_t value),
-		     unsigned index, uint64_t value)
-{
-	for (struct table *t = numbered(*bucket(gfn)); t; t = numbered(t->next))
-		if (t->gfn == gfn && t->kind != TABLE_SPLIT)
-			visit(t, index, value);
 }
 
 /* --- idle ones ------------------------------------------------------------------------- */
 
 static void idle_remove(struct table *table)
 {
-	struct table *next = numbered(table->idle_next), *previous = numbered(table->idle_previous);
+	struct table *next = table_numbered(table->idle_next),
+		     *previous = table_numbered(table->idle_previous);
 
 	*(previous ? &previous->idle_next : &idle_first) = table->idle_next;
 	*(next ? &next->idle_previous : &idle_last) = table->idle_previous;
@@ -101,7 +83,7 @@ static void idle_remove(struct table *table)
 
 static void idle_append(struct table *table)
 {
-	struct table *last = numbered(idle_last);
+	struct table *last = table_numbered(idle_last);
 
 	table->idle_previous = idle_last;
 	table->idle_next = 0;
@@ -159,7 +141,7 @@ static void extended(unsigned command, uint64_t mfn, const char *what)
 
 static uint64_t *page_of(const struct table *table)
 {
-	return (uint64_t *)(LAYOUT_POOL + (uint64_t)(table - tables) * PAGE_SIZE);
+	return (uint64_t *)(LAYOUT_POOL + (uint64_t)(table - all_tables) * PAGE_SIZE);
 }
 
 static void map_pool(const struct table *table, uint64_t flags)
@@ -173,7 +155,7 @@ static void map_pool(const struct table *table, uint64_t flags)
 
 static void hash_insert(struct table *table)
 {
-	uint32_t *head = bucket(table->gfn);
+	uint32_t *head = table_bucket(table->gfn);
 
 	table->next = *head;
 	*head = number(table);
@@ -181,10 +163,10 @@ static void hash_insert(struct table *table)
 
 static void hash_remove(struct table *table)
 {
-	uint32_t *link = bucket(table->gfn);
+	uint32_t *link = table_bucket(table->gfn);
 
 	while (*link != number(table))
-		link = &numbered(*link)->next;
+		link = &table_numbered(*link)->next;
 	*link = table->next;
 }
 
@@ -192,10 +174,10 @@ static void hash_remove(struct table *table)
  * links. Unlinking it may make others idle. */
 static struct table *steal(bool links)
 {
-	struct table *table = numbered(idle_first);
+	struct table *table = table_numbered(idle_first);
 
 	while (table && links && !table->children)
-		table = numbered(table->idle_next);
+		table = table_numbered(table->idle_next);
 	if (!table)
 		die("no page for another page table; give the domain more memory", "tables",
 		    machine_memory.pool_pages);
@@ -221,7 +203,7 @@ static struct table *take_page(unsigned level)
 	if (level > 1 && !spare_links)
 		table = steal(true);
 	else
-		table = fresh < machine_memory.pool_pages ? &tables[fresh++] : steal(false);
+		table = fresh < machine_memory.pool_pages ? &all_tables[fresh++] : steal(false);
 	if (level > 1)
 		table->children = take_links();
 	return table;
@@ -240,6 +222,7 @@ struct table *table_make(uint32_t gfn, unsigned level, enum table_kind kind, mwo
 	table->refs = 0;
 	table->supervisor = false;
 	table->trusted = false;
+	table->clean = 0;
 	table->spent = 0;
 	memset(page_of(table), 0, PAGE_SIZE);
 	fill(table, page_of(table));

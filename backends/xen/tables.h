@@ -37,13 +37,15 @@ struct table {
 	uint8_t level, kind;
 	bool kernel;	 /* maps the guest's kernel half: always complete */
 	bool supervisor; /* top-level: has shown the kernel's pages in the applications' half */
-	bool trusted;	 /* the guest's is write-protected: no need to compare (protect.h) */
+	bool trusted;	 /* the guest's is write-protected, and has been compared (protect.h) */
 	uint32_t spent;	 /* instructions, comparing what had not changed */
 	uint32_t refs;	 /* entries of other tables that point here, and loaded roots */
 	uint32_t next;	 /* in the hash chain, + 1 */
 	uint32_t idle_next, idle_previous; /* + 1: in the list of those without refs */
 	mword va;			   /* what entry 0 maps, where it was last linked */
 	uint64_t mfn;
+	uint64_t clean; /* top-level: all below the kernel's half was trusted in this protect_epoch
+			 */
 	uint64_t used[TABLE_ENTRIES / 64];
 	uint64_t *seen;
 	struct table **children; /* of links; level 1 has none */
@@ -56,10 +58,32 @@ void tables_start(void);
 /* NULL: there is none. */
 struct table *table_find(uint32_t gfn, unsigned level, enum table_kind kind);
 
-/* Call `visit` for all copies of the guest's table in frame `gfn`. */
-void tables_of_frame(uint32_t gfn,
-		     void (*visit)(struct table *table, unsigned index, uint64_t value),
-		     unsigned index, uint64_t value);
+/* Of all tables: those whose number, from 1 on, is in a bucket of `gfn` and in the `next` of
+ * others. */
+#define TABLE_BUCKETS 4096
+extern struct table *all_tables;
+extern uint32_t *table_buckets;
+
+static inline struct table *table_numbered(uint32_t n)
+{
+	return n ? &all_tables[n - 1] : NULL;
+}
+
+static inline uint32_t *table_bucket(uint32_t gfn)
+{
+	return &table_buckets[(gfn ^ gfn >> 12) & (TABLE_BUCKETS - 1)];
+}
+
+/* The copies of the guest's table in frame `gfn`: the first one, behind NULL, and so on; NULL: no
+ * more. */
+static inline struct table *table_of_frame(uint32_t gfn, const struct table *before)
+{
+	struct table *t = table_numbered(before ? before->next : *table_bucket(gfn));
+
+	while (t && (t->gfn != gfn || t->kind == TABLE_SPLIT))
+		t = table_numbered(t->next);
+	return t;
+}
 
 /* A new one, empty but for what `fill` puts into `entries` (512 words to be hypervisor
  * entries; it sets table->seen and used through table_note()). It may take the place of

@@ -19,9 +19,7 @@
 
 #define VCPU(field)	vcpu + VCPU_##field(%rip)
 #define GPR(number)	vcpu + VCPU_GPR + 8 * number(%rip)
-#define SEGMENT(number)	vcpu + VCPU_SEGMENT + 4 * number(%rip)
-#define CS 1
-#define SS 2
+#define SEGMENTS	vcpu + VCPU_SEGMENT + 4(%rip) /* cs, and ss */
 
 	.text
 /* Entries of the trap table, TRAP_ENTRY_BYTES each: eax says which it was. */
@@ -73,21 +71,19 @@ trap_entries:
 	.balign	16
 	.globl	syscall_entry
 syscall_entry:
-	cmpb	$0, syscall_plain(%rip)
-	je	syscall_odd
+	cmpb	$0, VCPU(SYSCALL_ODD)
+	jne	odd_syscall
 	popq	%rcx
 	popq	%r11
 	pushq	$2
 	popfq
 	movb	$0, VCPU(CPL)
-	movl	syscall_cs(%rip), %esp		# nothing comes that would need a stack
-	movl	%esp, SEGMENT(CS)
-	movl	syscall_ss(%rip), %esp
-	movl	%esp, SEGMENT(SS)
+	movq	syscall_segments(%rip), %rsp	# nothing comes that would need a stack
+	movq	%rsp, SEGMENTS
 	movq	vmm_stack_top - 16(%rip), %rsp
 	jmp	*VCPU(LSTAR)
 
-	.set	syscall_odd, trap_entries + TRAP_ENTRY_BYTES * TRAP_SYSCALL
+	.set	odd_syscall, trap_entries + TRAP_ENTRY_BYTES * TRAP_SYSCALL
 
 /* in: a frame without error code, eax = the vector, rax saved, in_trap */
 	.balign	16

@@ -18,6 +18,7 @@
 #define ENTRY(vector)	 ((mword)trap_entries + TRAP_ENTRY_BYTES * (vector))
 
 extern const char trap_entries[], syscall_entry[], event_entry[], failsafe_entry[];
+extern const char user_sysret_quiet[], user_iret_quiet[]; /* exit.S */
 
 void trap_handle(unsigned vector, mword error, mword cs);
 _Noreturn void trap_bug(const mword *frame);
@@ -37,24 +38,40 @@ static void page_fault(mword error)
 	shadow_fill(va, &translation, error & ACCESS_WRITE);
 }
 
-/* Whether syscall_entry may do what vmm_syscall() does, and the selectors. Looked at whenever C
- * has run: only it changes the registers in question. */
-uint8_t syscall_plain;
-uint32_t syscall_cs, syscall_ss, user_cs, user_ss;
+_Static_assert(offsetof(struct vcpu, hypervisor) + SYSCALL_ODD <
+		       offsetof(struct vcpu_info, evtchn_pending_sel),
+	       "bytes that Xen does not use");
+
+/* What the guest's kernel and its applications have in CS, and 32 bits above in SS. */
+uint64_t syscall_segments, user_segments;
+
+static uint64_t segments(uint32_t cs, uint32_t ss)
+{
+	return cs | (uint64_t)ss << 32;
+}
 
 #define SYSCALL_FLAGS_CLEARED                                                                      \
 	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_OF | \
 	 FLAG_NT | FLAG_AC | FLAG_ID)
 
+/* Whether syscall_entry may do what vmm_syscall() does, and the selectors. Looked at whenever C
+ * has run: only it changes the registers in question. */
 void traps_look(void)
 {
 	bool cleared = (vcpu.sfmask & SYSCALL_FLAGS_CLEARED) == SYSCALL_FLAGS_CLEARED;
 
-	syscall_plain = cleared && vcpu.efer & EFER_SCE && !selectors_odd && !vcpu.iopl;
-	syscall_cs = vcpu.star >> 32 & 0xfffc;
-	syscall_ss = syscall_cs + 8;
-	user_ss = (uint16_t)(vcpu.star >> 48 | 3) + 8u;
-	user_cs = user_ss + 8;
+	static uint64_t star = UINT64_MAX; /* whose selectors these are */
+	uint32_t cs, ss;
+
+	vcpu.hypervisor[SYSCALL_ODD] =
+		!cleared || !(vcpu.efer & EFER_SCE) || selectors_odd || vcpu.iopl;
+	if (vcpu.star == star)
+		return;
+	star = vcpu.star;
+	cs = star >> 32 & 0xfffc;
+	syscall_segments = segments(cs, cs + 8);
+	ss = (uint16_t)(star >> 48 | 3) + 8u;
+	user_segments = segments(ss + 8, ss);
 }
 
 /* vcpu has the guest's registers, but not yet those that it knows. */
@@ -64,9 +81,9 @@ volatile uint8_t in_trap;
  * application. */
 void trap_handle(unsigned vector, mword error, mword cs)
 {
-	if (vcpu.regs.rip == (mword)vmm_user_sysret)
+	if (vcpu.regs.rip - (mword)vmm_user_sysret < (mword)(user_sysret_quiet - vmm_user_sysret))
 		vcpu.regs.rip = (mword)vmm_sysret;
-	if (vcpu.regs.rip == (mword)vmm_user_iret)
+	if (vcpu.regs.rip - (mword)vmm_user_iret < (mword)(user_iret_quiet - vmm_user_iret))
 		vcpu.regs.rip = (mword)vmm_iret;
 	if (!(cs & 3))
 		rewrite_restart(&vcpu.regs.rip, &vcpu.regs.gpr[RSP], &vcpu);

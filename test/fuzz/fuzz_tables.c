@@ -99,7 +99,7 @@ static void resume(unsigned cpl)
 {
 	vcpu.cpl = (uint8_t)cpl;
 	shadow_enter();
-	if (cpl && exit_work)
+	if (cpl && vcpu.hypervisor[EXIT_WORK])
 		exit_work_now();
 }
 
@@ -220,6 +220,7 @@ static bool is_end(void)
 static void run(struct input *input)
 {
 	vcpu.cr3 = GUEST_TABLES;
+	vcpu.hypervisor[EXIT_WORK] = 0;
 	shadow_start(0);
 	backend_load_root(gpa(vcpu.cr3));
 	resume(0);

@@ -19,6 +19,7 @@ void offsets(void)
 {
 	OFFSET(VCPU_PENDING, pending);
 	OFFSET(VCPU_MASKED, masked);
+	OFFSET(VCPU_HYPERVISOR, hypervisor);
 	OFFSET(VCPU_CPL, cpl);
 	OFFSET(VCPU_IN_VMM, in_vmm);
 	OFFSET(VCPU_SHADOW, shadow);

@@ -4,6 +4,7 @@
 
 #include "backends/xen/shadow.h"
 #include "backends/xen/tables.h"
+#include "backends/xen/traps.h"
 #include "vmm/backend.h"
 #include "vmm/frontend.h"
 #include "vmm/vcpu.h"
@@ -17,7 +18,6 @@
 #define TRIES 3 /* faults that one access may need: upper levels, write, look-aside buffer */
 
 /* traps.S's part of shadow.c. */
-extern uint8_t exit_work;
 void exit_work_now(void);
 
 void fake_shadow_start(uint64_t pool, mword direct_map)
@@ -32,9 +32,9 @@ void fake_shadow_start(uint64_t pool, mword direct_map)
 void fake_leave(void)
 {
 	vcpu.cpl = 3;
-	if (exit_work)
+	if (vcpu.hypervisor[EXIT_WORK])
 		exit_work_now();
-	assert_int_equal(exit_work, 0);
+	assert_int_equal(vcpu.hypervisor[EXIT_WORK], 0);
 }
 
 void fake_resume(unsigned cpl)

@@ -534,6 +534,40 @@ static void the_kernel_is_in_all_spaces(void **state)
 	assert_false(fake_sees(KERNEL, false).writable);
 }
 
+static void without_global_pages_loading_is_a_flush(void **state)
+{
+	(void)state;
+	guest_maps(KERNEL, fake_frame(0), USED | WRITE);
+	assert_true(fake_touch(KERNEL, ACCESS_WRITE));
+	*fake_entry(KERNEL, 12) = 0;
+	fake_load(vcpu.cr3);
+	fake_resume(0);
+	assert_true(fake_sees(KERNEL, false).present);
+	vcpu.cr4 &= ~CR4_PGE;
+	fake_load(vcpu.cr3);
+	fake_resume(0);
+	assert_nothing(KERNEL);
+}
+
+/* A batch that is full, and is made known with its flush in the middle. */
+static void what_comes_behind_a_full_batch_is_flushed_too(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 128; i++)
+		guest_maps(KERNEL + i * PAGE_SIZE, fake_frame(i), USED | WRITE);
+	guest_maps(KERNEL + BLOCK, fake_frame(128), USED | WRITE);
+	assert_true(fake_touch(KERNEL, ACCESS_WRITE));
+	assert_true(fake_touch(KERNEL + BLOCK, ACCESS_WRITE));
+	for (unsigned i = 0; i < 128; i++)
+		*fake_entry(KERNEL + i * PAGE_SIZE, 12) = 0;
+	*fake_entry(KERNEL + BLOCK, 21) = fake_new_table() | TABLE;
+	guest_maps(KERNEL + BLOCK, fake_frame(129), USED | WRITE);
+	fake_clear_calls();
+	flush_all(true);
+	assert_int_equal(fake_log.updates, 129);
+	assert_sees(KERNEL + BLOCK, false, fake_frame(129));
+}
+
 /* Xen writes an exception's frame to the kernel's stack: that cannot fault. */
 static void stacks_are_there_before_they_are_used(void **state)
 {
@@ -732,6 +766,8 @@ int main(void)
 		cmocka_unit_test_setup(spaces_are_kept, setup),
 		cmocka_unit_test_setup(the_same_space_again, setup),
 		cmocka_unit_test_setup(the_kernel_is_in_all_spaces, setup),
+		cmocka_unit_test_setup(without_global_pages_loading_is_a_flush, setup),
+		cmocka_unit_test_setup(what_comes_behind_a_full_batch_is_flushed_too, setup),
 		cmocka_unit_test_setup(stacks_are_there_before_they_are_used, setup),
 		cmocka_unit_test_setup(frames_change_their_use, setup),
 		cmocka_unit_test(old_spaces_make_room),
